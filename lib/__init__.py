@@ -1,0 +1,1 @@
+"""Quarterdeck's library: pure functions over facts that agents left on disk."""

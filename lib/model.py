@@ -1,0 +1,206 @@
+"""The words everything else is written in.
+
+Facts are what was observed: a `Session` as one transcript tells it, a `Request` (one
+model call), `Evidence` about a live process, a `FileState` (how far a file was read).
+Status, sections and money are derived from them elsewhere, by pure functions.
+
+All times are integer milliseconds since the Unix epoch, UTC. All structs are
+`msgspec.Struct`, because hundreds of thousands of them are made in one scan.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Process = Literal["alive", "suspended", "dead", "unknown"]
+"""Whether the process behind a session exists. `suspended` is stopped by SIGSTOP."""
+
+Turn = Literal[
+    "running",
+    "waiting",
+    "retrying",
+    "rate_limited",
+    "idle",
+    "failed",
+    "stopped",
+    "unknown",
+]
+"""What the session's newest turn is doing. `idle`: it was answered to the end.
+`stopped`: the user interrupted it. `retrying`: an API error is being retried."""
+
+ErrorClass = Literal[
+    "api",
+    "rate_limit",
+    "authentication",
+    "tool",
+    "test",
+    "permission",
+    "context_overflow",
+    "killed",
+    "timeout",
+    "crash",
+    "unknown",
+]
+
+MAXIMUM_TOKENS = 10**12
+"""A token count above this in one record is implausible; the record is skipped and counted."""
+
+
+class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one transcript says about one session (or one subagent of it)."""
+
+    key: str
+    """`<agent>:<session id>`, for a subagent `<agent>:<session id>/<agent id>`. Globally unique."""
+    agent: str
+    session_id: str
+    parent_key: str | None = None
+    forked_from: str | None = None
+    """Key of the session that this one was forked from, where the file says so."""
+    machine: str = ""
+    source_path: str = ""
+    project_path: str | None = None
+    branch: str | None = None
+    title: str | None = None
+    first_prompt: str | None = None
+    last_message: str | None = None
+    model: str | None = None
+    """The model of the newest call."""
+    agent_version: str | None = None
+    entrypoint: str | None = None
+    started_at: int | None = None
+    last_activity_at: int | None = None
+    turn: Turn = "unknown"
+    turn_detail: str | None = None
+    """The current tool with its argument, what is waited for, or the retry that is under way."""
+    turn_started_at: int | None = None
+    ended_cleanly: bool = False
+    """The agent wrote its end mark after the last turn (a clean exit or a trapped signal)."""
+    error_class: ErrorClass | None = None
+    error_message: str | None = None
+    resets_at: int | None = None
+    """When a rate limit ends."""
+    turns: int = 0
+    """Prompts so far."""
+    turn_requests: int = 0
+    """Model calls since the last prompt."""
+    todo_done: int = 0
+    todo_total: int = 0
+    context_tokens: int | None = None
+    """Tokens in the context of the newest call of the main thread."""
+    context_window: int | None = None
+    registered: bool = False
+    """The agent's version announces its live processes, so that silence means dead."""
+    flags: list[str] = []
+    """What the files are known to leave out or to be unable to say, as stable short words."""
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """One model call. Token kinds never overlap, except that `output` includes `reasoning`."""
+
+    key: str
+    """`<agent>:<id of the call>`: the same for every copy of the call, in whatever file."""
+    session_key: str
+    owner_rank: str
+    """Of several files that hold the call, the one with the smallest rank owns it. See `owner_rank`."""
+    at: int | None
+    model: str | None
+    input_tokens: int = 0
+    """Without anything cached."""
+    output_tokens: int = 0
+    """With reasoning."""
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    web_search_requests: int = 0
+    service_tier: str | None = None
+    speed: str | None = None
+    region: str | None = None
+
+
+class Evidence(msgspec.Struct, kw_only=True):
+    """What a live source (a registry file, a held lock, the process table) says of a session now."""
+
+    session_key: str
+    source: str
+    """`claude-registry`, `codex-lock`, `process-table`: where the claim comes from."""
+    agent: str
+    session_id: str
+    machine: str = ""
+    observed_at: int = 0
+    process: Process = "unknown"
+    turn: Turn | None = None
+    """None where the source speaks of the process only."""
+    detail: str | None = None
+    since: int | None = None
+    """Since when the turn is in this state, where the source knows."""
+    pid: int | None = None
+    process_started: str | None = None
+    """Opaque start mark of the process (see `lib.processes`), to tell a reused pid."""
+    turn_limit: int | None = None
+    """Model calls after which the process stops by itself (`--max-turns`)."""
+    project_path: str | None = None
+    title: str | None = None
+    started_at: int | None = None
+
+
+class Skip(msgspec.Struct):
+    """A record that could not be read."""
+
+    line: int
+    reason: str
+
+
+class FileState(msgspec.Struct, kw_only=True):
+    """How far one file was read, and what came of it. Enough to go on after any interruption."""
+
+    path: str
+    agent: str
+    machine: str = ""
+    session_key: str | None = None
+    device: int = 0
+    inode: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    offset: int = 0
+    """Bytes consumed: always just behind a complete record, or inside an oversized line."""
+    line: int = 0
+    """Lines consumed."""
+    fingerprint: bytes = b""
+    """Hash of the last bytes before `offset`."""
+    discarding: bool = False
+    """`offset` lies inside a line too long to hold; skip to its end."""
+    reader_version: int = 0
+    reader_state: bytes = b""
+    """The reader's own state, msgpack."""
+    records: int = 0
+    usage_records: int = 0
+    """Records that carried a model call's usage, copies included."""
+    repeated_records: int = 0
+    """Of those, records that repeat the call of the usage record before them in the same file."""
+    skipped: dict[str, int] = {}
+    """Unreadable records by reason."""
+    skips: list[Skip] = []
+    """The first of them, with their lines."""
+    error: str | None = None
+    """Why the file as a whole could not be read, at the last try."""
+    gone: bool = False
+    """The agent deleted the file; its facts stay."""
+
+
+class FileFacts(msgspec.Struct):
+    """What one reading of one file yields, to be written in one transaction."""
+
+    state: FileState
+    session: Session | None
+    requests: list[Request]
+
+
+def owner_rank(copied: int, started_at: int | None, session_key: str) -> str:
+    """Sortable rank of a file's claim to a model call; the smallest wins.
+
+    `copied`: 0 a call in a main transcript, 1 in a subagent's, 2 a record that itself names
+    another session as its origin, 3 a nested report of another transcript's call. Then the
+    session that began first, then the key, so that the order of reading never matters.
+    """
+    return f"{copied}{started_at or 10**14:015d}{session_key}"

@@ -1,0 +1,177 @@
+"""Reading what was appended to a file of JSON lines, and nothing twice.
+
+A file is known by device, inode and a fingerprint of what lies before the offset. When any
+of them no longer fits, the file was truncated or replaced and is read from its start;
+requests carry their own identity, so that reading them again changes nothing.
+
+Measured: one reused buffer reads 10 GB/s where fresh `read()` calls make 1.6 GB/s, so lines
+are handed on as spans of one buffer. No mmap: a file truncated in mid-read would be SIGBUS.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from lib.model import FileState, Skip
+from lib.readers.values import NOT_JSON, is_complete_json
+
+BLOCK = 1 << 22
+MAXIMUM_LINE = 1 << 24
+"""A longer line is skipped and counted: no record with a call's usage comes near it."""
+
+TOO_LONG = "line over 16 MiB"
+ONLY_NUL = "NUL bytes"
+MAXIMUM_SKIPS_KEPT = 20
+_FINGERPRINT_BYTES = 256
+
+Consume = Callable[[bytearray, int, int], str | None]
+"""Takes one line as a span of a buffer; answers why it yielded no facts, or None."""
+
+_buffer = bytearray(BLOCK)
+
+
+class Increment:
+    """One reading of one file: `state` says where it starts, `each_line` moves it on.
+
+    Raises OSError when the file can't be opened or read.
+    """
+
+    def __init__(self, path: Path, previous: FileState | None, agent: str, version: int):
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
+        status = os.fstat(self._file.fileno())
+        if previous is not None and self._continues(previous, status, version):
+            self.state = msgspec.structs.replace(
+                previous, skipped=dict(previous.skipped), skips=list(previous.skips)
+            )
+        else:
+            self.state = FileState(path=str(path), agent=agent, reader_version=version)
+        self.state.device, self.state.inode = status.st_dev, status.st_ino
+        self.state.size, self.state.mtime_ns = status.st_size, status.st_mtime_ns
+        self.state.error, self.state.gone = None, False
+
+    def __enter__(self) -> "Increment":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def each_line(self, consume: Consume, openers: tuple[bytes, ...]) -> None:
+        """Hand every complete new line to `consume` and move the state behind it.
+
+        `openers` are the first bytes of the agent's records: a line that is no JSON may be a
+        record cut off by a kill with the next one glued to it, which starts with one of them.
+        """
+        state = self.state
+        if state.offset < state.size:
+            self._file.seek(state.offset)
+            self._read_blocks(consume, openers)
+        state.fingerprint = self._fingerprint(state.offset)
+
+    def _read_blocks(self, consume: Consume, openers: tuple[bytes, ...]) -> None:
+        state = self.state
+        buffer = _buffer
+        held = 0
+        remaining = state.size - state.offset
+        while remaining > 0:
+            if held == len(buffer):
+                buffer = buffer + bytearray(len(buffer))
+            with memoryview(buffer) as view:
+                got = self._file.readinto(view[held : min(len(buffer), held + remaining)])
+            if not got:
+                break
+            remaining -= got
+            end = held + got
+            start = self._take_lines(buffer, end, consume, openers)
+            held = end - start
+            if held >= MAXIMUM_LINE:
+                if not state.discarding:
+                    self._skip(TOO_LONG, state.line + 1)
+                state.discarding = True
+                state.offset += held
+                held = 0
+            elif held and start:
+                buffer[:held] = buffer[start:end]
+        if held and not state.discarding:
+            self._take_last_line(buffer, held, consume, openers)
+        elif held:
+            state.offset += held
+
+    def _take_lines(
+        self, buffer: bytearray, end: int, consume: Consume, openers: tuple[bytes, ...]
+    ) -> int:
+        """Consume the complete lines of `buffer[:end]`; return where the incomplete one starts."""
+        state = self.state
+        start = 0
+        while (newline := buffer.find(b"\n", start, end)) >= 0:
+            if state.discarding:
+                state.discarding = False
+                state.line += 1
+            else:
+                self._take_line(buffer, start, newline, consume, openers)
+            state.offset += newline + 1 - start
+            start = newline + 1
+        return start
+
+    def _take_line(
+        self, buffer: bytearray, start: int, end: int, consume: Consume, openers: tuple[bytes, ...]
+    ) -> None:
+        state = self.state
+        state.line += 1
+        if start < end and buffer[start] == 0:
+            start = _behind_nul(buffer, start, end)
+            if start == end:
+                self._skip(ONLY_NUL, state.line)
+                return
+        if start == end or (end - start == 1 and buffer[start] == 13):
+            return
+        reason = consume(buffer, start, end)
+        if reason == NOT_JSON:
+            glued = max(buffer.rfind(opener, start + 1, end) for opener in openers)
+            if glued > 0 and consume(buffer, glued, end) is None:
+                state.records += 1
+        if reason is None:
+            state.records += 1
+        else:
+            self._skip(reason, state.line)
+
+    def _take_last_line(
+        self, buffer: bytearray, end: int, consume: Consume, openers: tuple[bytes, ...]
+    ) -> None:
+        # Some writers end a file without a newline; a cut-off record is never complete JSON.
+        if is_complete_json(bytes(buffer[:end])):
+            self._take_line(buffer, 0, end, consume, openers)
+            self.state.offset += end
+
+    def _skip(self, reason: str, line: int) -> None:
+        state = self.state
+        state.skipped[reason] = state.skipped.get(reason, 0) + 1
+        if len(state.skips) < MAXIMUM_SKIPS_KEPT:
+            state.skips.append(Skip(line, reason))
+
+    def _continues(self, previous: FileState, status: os.stat_result, version: int) -> bool:
+        return (
+            previous.reader_version == version
+            and previous.device == status.st_dev
+            and previous.inode == status.st_ino
+            and previous.offset <= status.st_size
+            and previous.fingerprint == self._fingerprint(previous.offset)
+        )
+
+    def _fingerprint(self, offset: int) -> bytes:
+        """Hash of the file's first bytes and of the last ones before `offset`."""
+        if offset == 0:
+            return b""
+        digest = hashlib.blake2b(digest_size=12)
+        for position in (0, max(0, offset - _FINGERPRINT_BYTES)):
+            self._file.seek(position)
+            digest.update(self._file.read(min(_FINGERPRINT_BYTES, offset)) or b"")
+        return digest.digest()
+
+
+def _behind_nul(buffer: bytearray, start: int, end: int) -> int:
+    while start < end and buffer[start] == 0:
+        start += 1
+    return start
