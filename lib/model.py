@@ -204,3 +204,46 @@ def owner_rank(copied: int, started_at: int | None, session_key: str) -> str:
     session that began first, then the key, so that the order of reading never matters.
     """
     return f"{copied}{started_at or 10**14:015d}{session_key}"
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """Something that happened to a session, for the feed."""
+
+    id: int = 0
+    """Given by the store, in the order of writing; 0 before that."""
+    at: int
+    session_key: str
+    kind: str
+    """One stable word: `started`, `progress`, `waiting`, `completed`, `failed`, `stopped`."""
+    detail: str | None = None
+
+
+class DaemonRow(msgspec.Struct, kw_only=True):
+    """The state of one machine's daemon, as it last wrote it itself."""
+
+    machine: str
+    pid: int
+    process_started: str | None = None
+    """Opaque start mark of the process (see `lib.processes`), to tell a reused pid."""
+    started_at: int
+    beat_at: int
+    """When it last showed that it lives."""
+    phase: str = "starting"
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    last_error: str | None = None
+    software_version: str | None = None
+
+
+class SourceRow(msgspec.Struct, kw_only=True):
+    """One folder of one agent on one machine, and whether it could be read."""
+
+    machine: str
+    agent: str
+    root: str
+    state: Literal["ok", "absent", "unreadable"] = "ok"
+    files: int = 0
+    error: str | None = None
+    checked_at: int = 0
