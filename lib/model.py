@@ -214,7 +214,7 @@ class Event(msgspec.Struct, kw_only=True):
     at: int
     session_key: str
     kind: str
-    """One stable word: `started`, `progress`, `waiting`, `completed`, `failed`, `stopped`."""
+    """The status that the session entered: one of `lib.status.StatusName`."""
     detail: str | None = None
 
 

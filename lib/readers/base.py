@@ -20,6 +20,8 @@ class Reader(Protocol):
     """Name for people: `Claude Code`."""
     VERSION: int
     """Raised when the meaning of stored facts changes; files are then read anew."""
+    PROGRAMS: frozenset[str]
+    """File names of the agent's program, as they appear in a process table."""
     CANNOT_KNOW: Mapping[str, str]
     """Flag to sentence: what this agent's files are known to leave out."""
 

@@ -12,11 +12,12 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from lib.model import FileState, Skip
-from lib.readers.values import NOT_JSON, is_complete_json
+from lib.readers.values import NOT_JSON, is_complete_json, path_name
 
 BLOCK = 1 << 22
 MAXIMUM_LINE = 1 << 24
@@ -39,7 +40,9 @@ class Increment:
     Raises OSError when the file can't be opened or read.
     """
 
-    def __init__(self, path: Path, previous: FileState | None, agent: str, version: int):
+    def __init__(
+        self, path: Path, previous: FileState | None, agent: str, version: int
+    ):
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
         status = os.fstat(self._file.fileno())
         if previous is not None and self._continues(previous, status, version):
@@ -47,12 +50,14 @@ class Increment:
                 previous, skipped=dict(previous.skipped), skips=list(previous.skips)
             )
         else:
-            self.state = FileState(path=str(path), agent=agent, reader_version=version)
+            self.state = FileState(
+                path=path_name(path), agent=agent, reader_version=version
+            )
         self.state.device, self.state.inode = status.st_dev, status.st_ino
         self.state.size, self.state.mtime_ns = status.st_size, status.st_mtime_ns
         self.state.error, self.state.gone = None, False
 
-    def __enter__(self) -> "Increment":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +84,9 @@ class Increment:
             if held == len(buffer):
                 buffer = buffer + bytearray(len(buffer))
             with memoryview(buffer) as view:
-                got = self._file.readinto(view[held : min(len(buffer), held + remaining)])
+                got = self._file.readinto(
+                    view[held : min(len(buffer), held + remaining)]
+                )
             if not got:
                 break
             remaining -= got
@@ -116,7 +123,12 @@ class Increment:
         return start
 
     def _take_line(
-        self, buffer: bytearray, start: int, end: int, consume: Consume, openers: tuple[bytes, ...]
+        self,
+        buffer: bytearray,
+        start: int,
+        end: int,
+        consume: Consume,
+        openers: tuple[bytes, ...],
     ) -> None:
         state = self.state
         state.line += 1
@@ -151,7 +163,9 @@ class Increment:
         if len(state.skips) < MAXIMUM_SKIPS_KEPT:
             state.skips.append(Skip(line, reason))
 
-    def _continues(self, previous: FileState, status: os.stat_result, version: int) -> bool:
+    def _continues(
+        self, previous: FileState, status: os.stat_result, version: int
+    ) -> bool:
         return (
             previous.reader_version == version
             and previous.device == status.st_dev

@@ -5,6 +5,8 @@ mid-write. A wrong type in one field must never cost the record's other facts.
 """
 
 import json
+import math
+import os
 import re
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -24,13 +26,22 @@ TEXT_LENGTH = 2_000
 _TERMINAL_SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
 )
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_EARLIEST = 946_684_800_000  # 2000-01-01: anything before is a broken clock, not a session
+_CONTROL_CHARACTERS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+_EARLIEST = (
+    946_684_800_000  # 2000-01-01: anything before is a broken clock, not a session
+)
 _LATEST = 4_102_444_800_000  # 2100-01-01
 
 
 class Unreadable(ValueError):
     """A record that yields no facts; `str()` is the reason that is counted and shown."""
+
+
+def path_name(path: str | os.PathLike[str]) -> str:
+    """A path as text that any database and any JSON can hold: bytes that are no UTF-8 as `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def decode_object(line: bytes) -> dict[str, Any]:
@@ -86,6 +97,8 @@ def as_text(value: object, limit: int = TEXT_LENGTH) -> str | None:
     """`value` if it is text: without terminal sequences and control characters, at most `limit` long."""
     if not isinstance(value, str):
         return None
+    if len(value) <= limit and value.isascii() and value.isprintable():
+        return value.strip() or None
     text = value[: limit * 4]
     text = _TERMINAL_SEQUENCES.sub("", text)
     text = _CONTROL_CHARACTERS.sub("", text).strip()
@@ -105,7 +118,7 @@ def as_tokens(value: object) -> int:
     if isinstance(value, str):
         value = _number_in(value)
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise Unreadable(IMPLAUSIBLE_TOKENS)
         value = int(value)
     if not isinstance(value, int):
@@ -118,12 +131,20 @@ def as_tokens(value: object) -> int:
 def _number_in(text: str) -> int | None:
     # A long digit string is refused before int() can take quadratic time over it.
     stripped = text.strip()
-    return int(stripped) if len(stripped) <= 20 and re.fullmatch(r"-?[0-9]+", stripped) else None
+    return (
+        int(stripped)
+        if len(stripped) <= 20 and re.fullmatch(r"-?[0-9]+", stripped)
+        else None
+    )
 
 
 def as_count(value: object) -> int | None:
     """A small whole number (an attempt, a limit); None for anything else."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAXIMUM_TOKENS:
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 <= value <= MAXIMUM_TOKENS
+    ):
         return value
     return None
 
@@ -142,7 +163,7 @@ def as_time(value: object) -> int | None:
         except (ValueError, OverflowError, OSError):
             return None
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        if value != value or abs(value) > 10**15:
+        if not math.isfinite(value) or abs(value) > 10**15:
             return None
         milliseconds = int(value * 1000) if abs(value) < 10**11 else int(value)
     else:

@@ -1,0 +1,232 @@
+"""Collecting: which files changed, what they say, what is live, and writing it as facts.
+
+One `Collector` a daemon. It holds what it needs to compare against (how far each file was read,
+the newest facts of each session, the newest claim of each live source), and moves that memory
+on only after the store took the write, so that a failed write is simply tried again.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from lib import status
+from lib.live import Observer, announced
+from lib.model import Event, Evidence, FileState, Session, SourceRow
+from lib.pool import Work, read_all
+from lib.readers.base import Reader
+from lib.readers.values import path_name
+from lib.readers.worker import Answer, Task
+from lib.store import Batch, Store
+from lib.sweep import Found, Tree, changed
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Told after every written group: files and bytes read in it."""
+
+_WRITE_REQUESTS = 20_000
+"""Requests gathered before a write of a large scan. The first write is small: the newest show."""
+
+
+def now_ms() -> int:
+    """The wall clock, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Collector:
+    """Everything one machine knows about its agents, brought into the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        readers: Iterable[Reader],
+        environ: Mapping[str, str],
+        machine: str,
+    ) -> None:
+        readers = tuple(readers)
+        self._store = store
+        self._machine = machine
+        self._trees = [Tree(reader, root) for reader in readers for root in reader.roots(environ)]
+        self._files = store.file_states(machine)
+        rows = [row.session for row in store.sessions() if row.session.machine == machine]
+        self._sessions = {session.key: session for session in rows}
+        self.observer = Observer(readers, environ, machine, store.evidence())
+        self._statuses = {session.key: self._derive(session, {}) for session in rows}
+        # Sessions found by the very first scan are history, not events.
+        self._tells_events = bool(self._files)
+
+    @property
+    def roots(self) -> list[Path]:
+        """Folders worth watching for changes."""
+        return [tree.root for tree in self._trees]
+
+    def sweep(self, full: bool = True) -> list[Found]:
+        """The session files that must be read, newest first."""
+        found = [item for tree in self._trees for item in tree.sweep(full)]
+        found = [item for item in found if changed(item.status, self._known(item.path))]
+        found.sort(key=lambda item: -item.status.st_mtime_ns)
+        return found
+
+    def look_at(self, paths: Iterable[str]) -> list[Found]:
+        """Those of `paths` (from a change notice) that are session files and must be read."""
+        found: list[Found] = []
+        for path in paths:
+            reader = self._reader_of(path)
+            if reader is None:
+                continue
+            try:
+                item = Found(reader, path, os.stat(path))
+            except OSError:
+                continue  # Gone again; the next sweep marks it so.
+            if changed(item.status, self._known(path)):
+                found.append(item)
+        return found
+
+    def collect(
+        self,
+        found: list[Found],
+        progress: Progress = lambda _files, _bytes: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Observe what is live, read `found`, and write both.
+
+        A process counts as gone only if it was gone before its file was read: what it had to say
+        is then in the facts, and a session never looks killed for the moment between the two.
+        Raises StoreError when the store refuses; the same facts are then collected again.
+        """
+        news = self.observer.observe(now_ms())
+        if not found:
+            self._write(Batch(), news)
+            return
+        gone = {claim.session_key for claim in news if claim.process == "dead"}
+        batch = Batch()
+        files = read = 0
+        written = False
+        for answers in read_all([self._work(item) for item in found]):
+            for item, answer in answers:
+                self._add(batch, item, answer)
+                files += 1
+                read += item.size
+            if not written or len(batch.requests) > _WRITE_REQUESTS:
+                self._write(batch, self._claims(gone))
+                progress(files, read)
+                batch, files, read, written = Batch(), 0, 0, True
+            if stopping():
+                break
+        self._write(batch, self._claims(gone))
+        progress(files, read)
+        self._tells_events = True
+
+    def judge_unannounced(self) -> None:
+        """Look for the processes of sessions whose agent's version does not announce them."""
+        self._write(Batch(), self.observer.judge_unannounced(self._sessions.values(), now_ms()))
+
+    def note_gone(self) -> None:
+        """Mark files that their agent deleted. Their facts stay."""
+        present = {path_name(path) for tree in self._trees for path in tree.paths()}
+        gone = [
+            msgspec.structs.replace(state, gone=True)
+            for path, state in self._files.items()
+            if not state.gone and path not in present
+        ]
+        self._write(Batch(files=gone), [])
+
+    def sources(self) -> list[SourceRow]:
+        """How every root looks after the last sweep."""
+        now = now_ms()
+        return [tree.source(self._machine, now) for tree in self._trees]
+
+    def _known(self, path: str) -> FileState | None:
+        return self._files.get(path_name(path))
+
+    def _reader_of(self, path: str) -> Reader | None:
+        for tree in self._trees:
+            inside = path.startswith(f"{tree.root}{os.sep}")
+            if inside and tree.reader.is_session_file(Path(path)):
+                return tree.reader
+        return None
+
+    def _work(self, item: Found) -> Work:
+        known = self._known(item.path)
+        done = known.offset if known is not None else 0
+        task = Task(item.reader.AGENT, os.fsencode(item.path), known)
+        return Work(task, max(0, item.status.st_size - done))
+
+    def _add(self, batch: Batch, item: Work, answer: Answer) -> None:
+        if answer.facts is None:
+            path = path_name(os.fsdecode(item.task.path))
+            known = item.task.previous or FileState(path=path, agent=item.task.agent)
+            if known.error != answer.error:
+                log.warning("%s: %s", path, answer.error)
+            failed = msgspec.structs.replace(known, machine=self._machine, error=answer.error)
+            batch.files.append(failed)
+            return
+        facts = answer.facts
+        facts.state.machine = self._machine
+        batch.files.append(facts.state)
+        batch.requests.extend(facts.requests)
+        if facts.session is not None:
+            facts.session.machine = self._machine
+            batch.sessions.append(facts.session)
+
+    def _claims(self, gone: set[str]) -> list[Evidence]:
+        news = self.observer.observe(now_ms())
+        return [claim for claim in news if claim.process != "dead" or claim.session_key in gone]
+
+    def _write(self, batch: Batch, claims: list[Evidence]) -> None:
+        """Store facts, claims and what they mean; then, and only then, remember them."""
+        batch.evidence = claims
+        facts = {
+            session.key: session
+            for session in batch.sessions
+            if _supersedes(session, self._sessions.get(session.key))
+        }
+        for claim in claims:
+            if claim.session_key not in self._sessions and claim.session_key not in facts:
+                facts[claim.session_key] = announced(claim)
+                batch.sessions.append(facts[claim.session_key])
+        statuses = self._touched(facts, claims)
+        if self._tells_events:
+            now = now_ms()
+            batch.events = [
+                Event(at=now, session_key=key, kind=name)
+                for key, name in statuses.items()
+                if self._statuses.get(key) != name
+            ]
+        if batch.files or batch.sessions or batch.requests or batch.evidence:
+            self._store.write(batch)
+        self.observer.remember(claims)
+        self._sessions.update(facts)
+        self._statuses.update(statuses)
+        self._files.update((state.path, state) for state in batch.files)
+
+    def _touched(self, facts: Mapping[str, Session], claims: list[Evidence]) -> dict[str, str]:
+        """The new status of every session that a write is about."""
+        new_claims: dict[str, dict[str, Evidence]] = {}
+        for claim in claims:
+            new_claims.setdefault(claim.session_key, {})[claim.source] = claim
+        return {
+            key: self._derive(
+                facts.get(key) or self._sessions[key],
+                new_claims.get(key, {}),
+            )
+            for key in facts.keys() | new_claims.keys()
+        }
+
+    def _derive(self, session: Session, news: Mapping[str, Evidence]) -> str:
+        key = session.parent_key or session.key
+        evidence = {**self.observer.claims(key), **news}
+        return status.derive(session, evidence.values(), now_ms()).status
+
+
+def _supersedes(session: Session, known: Session | None) -> bool:
+    """The store's rule: of two files that tell of one session, the later activity holds."""
+    return (
+        known is None
+        or session.source_path == known.source_path
+        or (session.last_activity_at or 0) >= (known.last_activity_at or 0)
+    )

@@ -1,0 +1,263 @@
+"""The background process that collects: `python -m lib.daemon`.
+
+One lives per store and machine, guarded by a lock that dies with it. It first reads everything,
+newest first, then follows: change notices within about a second, a sweep every five seconds as
+the safety net (a full one every minute), a look at the live sources every second. It outlives
+whatever it reads; what goes wrong is written down where the Machines page shows it.
+
+Exit status: 0 done, 1 failed, 2 bad use.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import watchfiles
+
+from lib import processes
+from lib.collector import Collector, now_ms
+from lib.model import DaemonRow
+from lib.readers import READERS
+from lib.settings import PROJECT_FOLDER, Settings, settings
+from lib.store import Store, StoreError
+
+log = logging.getLogger("quarterdeck.daemon")
+
+LOOK_SECONDS = 1.0
+SWEEP_SECONDS = 5.0
+FULL_SWEEP_SECONDS = 60.0
+BEAT_SECONDS = 10.0
+RETRY_SECONDS = 5.0
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another daemon of this store and machine lives."""
+
+
+@contextlib.contextmanager
+def sole_daemon(config: Settings) -> Generator[None]:
+    """Hold the lock of this store and machine.
+
+    Raises AlreadyRunningError when another process holds it. The lock goes with the process, however
+    it ends; the file stays.
+    """
+    config.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(config.lock_path, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise AlreadyRunningError(
+                f"A daemon of this store is already running (pid {file.read().strip() or '?'})."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def is_running(config: Settings) -> bool:
+    """Whether a daemon of this store and machine lives."""
+    try:
+        with sole_daemon(config):
+            return False
+    except AlreadyRunningError:
+        return True
+
+
+def ensure_running(config: Settings) -> bool:
+    """Start a daemon, detached from this process, unless one lives; answer whether it did."""
+    if is_running(config):
+        return False
+    with open(config.log_path, "ab") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "lib.daemon"],
+            cwd=PROJECT_FOLDER,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    return True
+
+
+class Daemon:
+    """The loop around a collector."""
+
+    def __init__(self, store: Store, config: Settings, stopping: threading.Event) -> None:
+        self._store = store
+        self._stopping = stopping
+        self._collector = Collector(store, READERS, os.environ, config.machine)
+        fact = processes.look(os.getpid())
+        self._row = DaemonRow(
+            machine=config.machine,
+            pid=os.getpid(),
+            process_started=fact.started if fact else None,
+            started_at=now_ms(),
+            beat_at=now_ms(),
+        )
+        self._beaten = 0.0
+
+    def scan(self) -> None:
+        """Read everything that is new, with progress in the store."""
+        found = self._collector.sweep(full=True)
+        self._row.phase = "scanning"
+        self._row.files_total = len(found)
+        self._row.bytes_total = sum(item.status.st_size for item in found)
+        self._row.files_done = self._row.bytes_done = 0
+        self._beat(force=True)
+        self._collector.collect(found, self._progress, self._stopping.is_set)
+        self._collector.note_gone()
+        self._collector.judge_unannounced()
+        self._row.phase = "watching"
+        self._store.save_sources(self._collector.sources())
+        self._beat(force=True)
+
+    def follow(self) -> None:
+        """Keep up until told to stop."""
+        changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
+        watcher = threading.Thread(
+            target=_watch, args=(self._collector.roots, changes, self._stopping), daemon=True
+        )
+        watcher.start()
+        swept = fully_swept = time.monotonic()
+        while not self._stopping.is_set():
+            noticed = _noticed(changes)
+            now = time.monotonic()
+            full = now - fully_swept >= FULL_SWEEP_SECONDS
+            try:
+                if full or now - swept >= SWEEP_SECONDS:
+                    self._sweep(full)
+                    swept = now
+                    fully_swept = now if full else fully_swept
+                else:
+                    self._collector.collect(self._collector.look_at(noticed))
+                self._row.last_error = "; ".join(self._collector.observer.errors.values()) or None
+                self._beat()
+            except StoreError as error:
+                log.exception("store")
+                self._row.last_error = str(error)
+                self._stopping.wait(RETRY_SECONDS)
+            except Exception as error:
+                # Whatever one round met, the next one is tried; the page shows what it was.
+                log.exception("round failed")
+                self._row.last_error = f"{type(error).__name__}: {error}"
+                self._stopping.wait(RETRY_SECONDS)
+
+    def close(self) -> None:
+        """Say goodbye in the store."""
+        self._row.phase = "stopped"
+        self._beat(force=True)
+
+    def _sweep(self, full: bool) -> None:
+        self._collector.collect(self._collector.sweep(full), stopping=self._stopping.is_set)
+        if full:
+            self._collector.note_gone()
+            self._collector.judge_unannounced()
+            self._store.save_sources(self._collector.sources())
+
+    def _progress(self, files: int, size: int) -> None:
+        self._row.files_done += files
+        self._row.bytes_done += size
+        self._beat(force=True)
+
+    def _beat(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self._beaten >= BEAT_SECONDS:
+            self._row.beat_at = now_ms()
+            self._store.save_daemon(self._row)
+            self._beaten = now
+
+
+def _noticed(changes: "queue.SimpleQueue[set[str]]") -> set[str]:
+    """Paths of change notices: waits up to one look's time for the first, then takes them all."""
+    paths: set[str] = set()
+    with contextlib.suppress(queue.Empty):
+        paths |= changes.get(timeout=LOOK_SECONDS)
+        while True:
+            paths |= changes.get_nowait()
+    return paths
+
+
+def _watch(
+    roots: list[Path], changes: "queue.SimpleQueue[set[str]]", stopping: threading.Event
+) -> None:
+    """Put changed paths into `changes`; when watching fails, the sweeps alone must do."""
+    while not stopping.is_set():
+        present = [root for root in roots if os.path.isdir(root)]
+        if not present:
+            stopping.wait(SWEEP_SECONDS)
+            continue
+        try:
+            for batch in watchfiles.watch(
+                *present,
+                watch_filter=None,
+                stop_event=stopping,
+                debounce=300,
+                rust_timeout=5_000,
+                yield_on_timeout=True,
+                ignore_permission_denied=True,
+                raise_interrupt=False,
+            ):
+                if batch:
+                    changes.put({path for _, path in batch})
+                if len(present) != sum(os.path.isdir(root) for root in roots):
+                    break  # A root appeared or went: watch the new set.
+        except (OSError, RuntimeError) as error:
+            log.warning("no change notices: %s", error)
+            stopping.wait(FULL_SWEEP_SECONDS)
+
+
+def run(config: Settings, once: bool) -> None:
+    """Collect once, or until a signal; raises AlreadyRunningError and StoreError."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with sole_daemon(config):
+        store = Store.open(config.store_url)
+        try:
+            daemon = Daemon(store, config, stopping)
+            daemon.scan()
+            if not once and not stopping.is_set():
+                daemon.follow()
+            daemon.close()
+        finally:
+            store.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m lib.daemon", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="scan everything once, then exit")
+    parser.add_argument(
+        "--detach", action="store_true", help="start it in the background unless one lives"
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    config = settings()
+    try:
+        if options.detach:
+            started = ensure_running(config)
+            print("Daemon started." if started else "Daemon already running.", file=sys.stderr)
+        else:
+            run(config, options.once)
+    except (AlreadyRunningError, StoreError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

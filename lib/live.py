@@ -1,0 +1,164 @@
+"""What is alive on this machine: every reader's claims, compared with what was known.
+
+Waiting shows at once. Running to idle is believed when a second look agrees, because between
+two tools an agent may seem idle for an instant. A claim that is missing means a dead process
+when the process is gone; while it lives (its registry file is just being rewritten, or it moved
+on to another session) the absence must last.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from lib import processes
+from lib.model import Evidence, Session
+from lib.readers.base import Reader
+
+log = logging.getLogger(__name__)
+
+CONFIRM_MS = 1_000
+"""How long a doubtful change must last."""
+PROCESS_TABLE = "process-table"
+
+Claims = dict[str, dict[str, Evidence]]
+"""Session key to source to the newest claim."""
+_Key = tuple[str, str]
+
+
+class Observer:
+    """Asks the live sources of all readers, and remembers what was told to the store."""
+
+    def __init__(
+        self,
+        readers: Iterable[Reader],
+        environ: Mapping[str, str],
+        machine: str,
+        known: Iterable[Evidence],
+    ) -> None:
+        self._readers = tuple(readers)
+        self._environ = environ
+        self._machine = machine
+        self._claims: Claims = {}
+        self._doubtful: dict[_Key, int] = {}
+        self.errors: dict[str, str] = {}
+        """Agent to why its live sources could not be asked, at the last try."""
+        self.remember(claim for claim in known if claim.machine == machine)
+
+    def remember(self, claims: Iterable[Evidence]) -> None:
+        """Take `claims` as told."""
+        for claim in claims:
+            self._claims.setdefault(claim.session_key, {})[claim.source] = claim
+
+    def claims(self, session_key: str) -> dict[str, Evidence]:
+        """The newest claim of each source about one session."""
+        return self._claims.get(session_key, {})
+
+    def observe(self, now: int) -> list[Evidence]:
+        """Claims that are news at `now` (milliseconds), those of processes that went included."""
+        seen: dict[_Key, Evidence] = {}
+        asked: set[str] = set()
+        for reader in self._readers:
+            try:
+                claims = list(reader.live(self._environ, now))
+            except Exception as error:
+                # What one agent's files do to its reader must not blind us to the others.
+                self.errors[reader.AGENT] = f"{type(error).__name__}: {error}"
+                log.exception("live sessions of %s", reader.LABEL)
+                continue
+            asked.add(reader.AGENT)
+            self.errors.pop(reader.AGENT, None)
+            for claim in claims:
+                claim.machine, claim.observed_at = self._machine, now
+                seen[claim.session_key, claim.source] = claim
+        news = [claim for key, claim in seen.items() if self._is_news(key, claim, now)]
+        return news + [
+            _dead(claim, now)
+            for by_source in self._claims.values()
+            for claim in by_source.values()
+            if claim.agent in asked and self._is_gone(claim, seen, now)
+        ]
+
+    def judge_unannounced(self, sessions: Iterable[Session], now: int) -> list[Evidence]:
+        """News of sessions whose agent's version does not announce its process, by working folder.
+
+        No process of the agent works in the session's folder: it is dead. One does: unknown, for
+        it may be another session's. Only sessions in mid-turn are worth the look.
+        """
+        doubtful = [
+            session
+            for session in sessions
+            if not session.registered
+            and session.parent_key is None
+            and session.turn in ("running", "waiting", "retrying")
+        ]
+        programs = {reader.AGENT: reader.PROGRAMS for reader in self._readers}
+        agents = {session.agent for session in doubtful} & programs.keys()
+        folders = {agent: processes.working_folders(programs[agent]) for agent in agents}
+        claims = [
+            Evidence(
+                session_key=session.key,
+                source=PROCESS_TABLE,
+                agent=session.agent,
+                session_id=session.session_id,
+                machine=self._machine,
+                observed_at=now,
+                process="unknown" if session.project_path in folders[session.agent] else "dead",
+            )
+            for session in doubtful
+            if session.agent in folders
+        ]
+        return [
+            claim
+            for claim in claims
+            if (known := self.claims(claim.session_key).get(PROCESS_TABLE)) is None
+            or known.process != claim.process
+        ]
+
+    def _is_news(self, key: _Key, claim: Evidence, now: int) -> bool:
+        known = self.claims(key[0]).get(key[1])
+        if known is None:
+            return True
+        doubtful = known.turn == "running" and claim.turn == "idle"
+        if doubtful and not self._confirmed(key, now):
+            return False
+        self._doubtful.pop(key, None)
+        return msgspec.structs.replace(known, observed_at=claim.observed_at) != claim
+
+    def _is_gone(self, claim: Evidence, seen: Mapping[_Key, Evidence], now: int) -> bool:
+        key = (claim.session_key, claim.source)
+        if key in seen or claim.process == "dead" or claim.source == PROCESS_TABLE:
+            return False
+        process = processes.look(claim.pid) if claim.pid is not None else None
+        lives = process is not None and process.started == claim.process_started
+        if lives and not self._confirmed(key, now):
+            return False
+        self._doubtful.pop(key, None)
+        return True
+
+    def _confirmed(self, key: _Key, now: int) -> bool:
+        first = self._doubtful.setdefault(key, now)
+        # A clock that was set back starts the wait anew instead of prolonging it for ever.
+        if now < first:
+            self._doubtful[key] = first = now
+        return now - first >= CONFIRM_MS
+
+
+def _dead(claim: Evidence, now: int) -> Evidence:
+    return msgspec.structs.replace(
+        claim, process="dead", turn=None, detail=None, observed_at=now, since=now
+    )
+
+
+def announced(claim: Evidence) -> Session:
+    """A session that a live source knows and no transcript tells of yet."""
+    return Session(
+        key=claim.session_key,
+        agent=claim.agent,
+        session_id=claim.session_id,
+        machine=claim.machine,
+        project_path=claim.project_path,
+        title=claim.title,
+        started_at=claim.started_at,
+        registered=True,
+    )
