@@ -8,6 +8,7 @@ on only after the store took the write, so that a failed write is simply tried a
 import logging
 import os
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -52,10 +53,12 @@ class Collector:
         self._machine = machine
         self._trees = [Tree(reader, root) for reader in readers for root in reader.roots(environ)]
         self._files = store.file_states(machine)
-        rows = [row.session for row in store.sessions() if row.session.machine == machine]
-        self._sessions = {session.key: session for session in rows}
+        rows = [row for row in store.sessions() if row.machine == machine]
+        self._sessions: dict[str, Session] = {row.key: row for row in rows}
         self.observer = Observer(readers, environ, machine, store.evidence())
-        self._statuses = {session.key: self._derive(session, {}) for session in rows}
+        self._statuses = {
+            row.key: _status(row, self._sessions, self.observer.known) for row in rows
+        }
         # Sessions found by the very first scan are history, not events.
         self._tells_events = bool(self._files)
 
@@ -206,21 +209,22 @@ class Collector:
 
     def _touched(self, facts: Mapping[str, Session], claims: list[Evidence]) -> dict[str, str]:
         """The new status of every session that a write is about."""
-        new_claims: dict[str, dict[str, Evidence]] = {}
+        evidence = dict(self.observer.known)
         for claim in claims:
-            new_claims.setdefault(claim.session_key, {})[claim.source] = claim
-        return {
-            key: self._derive(
-                facts.get(key) or self._sessions[key],
-                new_claims.get(key, {}),
-            )
-            for key in facts.keys() | new_claims.keys()
-        }
+            known = evidence.get(claim.session_key, {})
+            evidence[claim.session_key] = {**known, claim.source: claim}
+        sessions = ChainMap(dict(facts), self._sessions)
+        keys = facts.keys() | {claim.session_key for claim in claims}
+        return {key: _status(sessions[key], sessions, evidence) for key in keys}
 
-    def _derive(self, session: Session, news: Mapping[str, Evidence]) -> str:
-        key = session.parent_key or session.key
-        evidence = {**self.observer.claims(key), **news}
-        return status.derive(session, evidence.values(), now_ms()).status
+
+def _status(
+    session: Session,
+    sessions: Mapping[str, Session],
+    evidence: Mapping[str, Mapping[str, Evidence]],
+) -> str:
+    claims = status.evidence_for(session, sessions, evidence)
+    return status.derive(session, claims, now_ms()).status
 
 
 def _supersedes(session: Session, known: Session | None) -> bool:

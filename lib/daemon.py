@@ -48,8 +48,8 @@ class AlreadyRunningError(RuntimeError):
 def sole_daemon(config: Settings) -> Generator[None]:
     """Hold the lock of this store and machine.
 
-    Raises AlreadyRunningError when another process holds it. The lock goes with the process, however
-    it ends; the file stays.
+    Raises AlreadyRunningError when another process holds it. The lock goes with the process,
+    however that ends; the file stays.
     """
     config.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(config.lock_path, "a+", encoding="utf-8") as file:

@@ -21,8 +21,6 @@ CONFIRM_MS = 1_000
 """How long a doubtful change must last."""
 PROCESS_TABLE = "process-table"
 
-Claims = dict[str, dict[str, Evidence]]
-"""Session key to source to the newest claim."""
 _Key = tuple[str, str]
 
 
@@ -39,7 +37,7 @@ class Observer:
         self._readers = tuple(readers)
         self._environ = environ
         self._machine = machine
-        self._claims: Claims = {}
+        self._claims: dict[str, dict[str, Evidence]] = {}
         self._doubtful: dict[_Key, int] = {}
         self.errors: dict[str, str] = {}
         """Agent to why its live sources could not be asked, at the last try."""
@@ -50,9 +48,10 @@ class Observer:
         for claim in claims:
             self._claims.setdefault(claim.session_key, {})[claim.source] = claim
 
-    def claims(self, session_key: str) -> dict[str, Evidence]:
-        """The newest claim of each source about one session."""
-        return self._claims.get(session_key, {})
+    @property
+    def known(self) -> Mapping[str, Mapping[str, Evidence]]:
+        """Session key to source to the newest claim."""
+        return self._claims
 
     def observe(self, now: int) -> list[Evidence]:
         """Claims that are news at `now` (milliseconds), those of processes that went included."""
@@ -111,12 +110,15 @@ class Observer:
         return [
             claim
             for claim in claims
-            if (known := self.claims(claim.session_key).get(PROCESS_TABLE)) is None
+            if (known := self._claim(claim.session_key, PROCESS_TABLE)) is None
             or known.process != claim.process
         ]
 
+    def _claim(self, session_key: str, source: str) -> Evidence | None:
+        return self._claims.get(session_key, {}).get(source)
+
     def _is_news(self, key: _Key, claim: Evidence, now: int) -> bool:
-        known = self.claims(key[0]).get(key[1])
+        known = self._claim(*key)
         if known is None:
             return True
         doubtful = known.turn == "running" and claim.turn == "idle"

@@ -5,7 +5,7 @@ first: a process that is gone, what a live source says of the turn, the end of t
 The age of a file decides nothing. What can't be known is `unknown`, with the reason in words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from lib.model import ErrorClass, Evidence, Process, Session, Turn
@@ -25,6 +25,8 @@ StatusName = Literal[
 ]
 Section = Literal["running", "pending", "recent", "older"]
 
+_DEEPEST = 8
+"""Generations of subagents that are looked through; a file can't name endless parents."""
 RECENT_MS = 24 * 60 * 60 * 1000
 ENDED: frozenset[StatusName] = frozenset({"completed", "failed", "cancelled"})
 _MID_TURN: frozenset[Turn] = frozenset({"running", "waiting", "retrying"})
@@ -37,7 +39,7 @@ class Status(NamedTuple):
     turn: Turn
     status: StatusName
     activity: str | None
-    """The current tool, what is waited for, the retry under way; None when there is nothing to say."""
+    """The current tool, what is waited for, the retry under way; None if there is no such thing."""
     reason: str
     """Why this status is believed, for the curious."""
     since: int | None
@@ -50,7 +52,7 @@ class Status(NamedTuple):
 def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
     """The status of `session` at `now`, given every live source's newest claim about it.
 
-    For a subagent pass its parent's evidence: it lives in its parent's process.
+    See `evidence_for`: a subagent lives in its parent's process.
     """
     claim = _strongest(evidence)
     process = _process(session, claim)
@@ -71,13 +73,28 @@ def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
     return _of_unknown(session, claim)
 
 
+def evidence_for(
+    session: Session,
+    sessions: Mapping[str, Session],
+    evidence: Mapping[str, Mapping[str, Evidence]],
+) -> list[Evidence]:
+    """The claims that speak for a session: its own, or for a subagent its nearest ancestor's."""
+    for _ in range(_DEEPEST):
+        own = evidence.get(session.key)
+        if own:
+            return list(own.values())
+        parent = sessions.get(session.parent_key) if session.parent_key else None
+        if parent is None:
+            return list(evidence.get(session.parent_key or "", {}).values())
+        session = parent
+    return []
+
+
 def section(status: Status, last_activity_at: int | None, now: int) -> Section:
     """Where on the board a session stands. Ended ones are `recent` for 24 hours."""
     if status.status in ("pending", "queued"):
         return "pending"
-    if status.status not in ENDED and (
-        status.status != "unknown" or status.process == "alive"
-    ):
+    if status.status not in ENDED and (status.status != "unknown" or status.process == "alive"):
         return "running"
     moment = status.ended_at or last_activity_at
     return "recent" if moment is not None and now - moment <= RECENT_MS else "older"
@@ -155,9 +172,7 @@ def _of_dead(session: Session, claim: Evidence | None) -> Status:
     gone = "its process is gone"
     match session.turn:
         case "idle":
-            return _ended(
-                session, "completed", f"{gone} after an answered turn", "dead"
-            )
+            return _ended(session, "completed", f"{gone} after an answered turn", "dead")
         case "failed" | "rate_limited":
             return _ended(session, "failed", f"{gone} after an error", "dead")
         case "stopped":
@@ -167,9 +182,7 @@ def _of_dead(session: Session, claim: Evidence | None) -> Status:
         case "unknown":
             if session.turns == 0:
                 return _ended(session, "completed", "closed without a prompt", "dead")
-            return _unknown(
-                session, "dead", "its transcript does not say how the last turn ended"
-            )
+            return _unknown(session, "dead", "its transcript does not say how the last turn ended")
 
 
 def _of_dead_in_turn(session: Session, claim: Evidence | None) -> Status:
@@ -204,16 +217,12 @@ def _of_unknown(session: Session, claim: Evidence | None) -> Status:
         case "failed" | "rate_limited":
             return _ended(session, "failed", f"last turn failed; {why}", "unknown")
         case "stopped":
-            return _ended(
-                session, "cancelled", f"interrupted by the user; {why}", "unknown"
-            )
+            return _ended(session, "cancelled", f"interrupted by the user; {why}", "unknown")
         case "running" | "waiting" | "retrying" | "unknown":
             return _unknown(session, "unknown", why)
 
 
-def _ended(
-    session: Session, status: StatusName, reason: str, process: Process
-) -> Status:
+def _ended(session: Session, status: StatusName, reason: str, process: Process) -> Status:
     failed = status == "failed"
     return Status(
         process=process,

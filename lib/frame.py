@@ -1,0 +1,361 @@
+"""Store rows as pandas frames: one row a session, with its status, its figures and its money.
+
+`load_sessions` and `load_usage` keep what they loaded by store version, so that a second call,
+or a second viewer, costs only what changed. The frames they return are shared: don't write
+into them, take a copy.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import pandas as pd
+
+from lib import pricing, status
+from lib.model import Evidence, Session
+from lib.readers import LABELS
+from lib.specs import spec_of
+from lib.store import SessionRow, Store, Usage
+
+QUARTER_HOUR_MS = 900_000
+SAMPLE_MACHINE = "sample"
+UNPRICED = "unpriced"
+"""Flag of a session that holds calls without a known price."""
+
+TIMES = ["started_at", "ended_at", "last_activity_at", "since", "resets_at", "dismissed_at"]
+
+
+class Figures(NamedTuple):
+    """Calls, tokens by kind and money, summed. `output_tokens` includes `reasoning_tokens`."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float = 0.0
+    """Of the priced calls only."""
+    unpriced_requests: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Every token that was sent or received, once."""
+        return (
+            self.input_tokens
+            + self.output_tokens
+            + self.cache_write_tokens
+            + self.cache_read_tokens
+        )
+
+    @property
+    def known_cost_usd(self) -> float | None:
+        """The money, or None when there were calls and none of them could be priced."""
+        return None if self.requests and self.unpriced_requests == self.requests else self.cost_usd
+
+
+def figures(usage: Usage, agent: str) -> Figures:
+    """One group of calls of one model, hour and price band, priced."""
+    at = None if usage.quarter_hour is None else usage.quarter_hour * QUARTER_HOUR_MS
+    cost = pricing.cost_usd(pricing.rates(agent, usage.model, at, usage.band), usage)
+    return Figures(
+        requests=usage.requests,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_write_tokens=usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_usd=cost or 0.0,
+        unpriced_requests=0 if cost is not None else usage.requests,
+    )
+
+
+def total(parts: Iterable[Figures]) -> Figures:
+    """The sum of `parts`, column by column."""
+    columns = list(zip(*parts, strict=True))
+    return Figures._make(sum(column) for column in columns) if columns else Figures()
+
+
+class PricedUsage(NamedTuple):
+    """One group of a session's calls with its figures."""
+
+    model: str | None
+    quarter_hour: int | None
+    """Start of the group's quarter hour: number of quarters since the epoch, None if unknown."""
+    figures: Figures
+
+
+@dataclass
+class Known:
+    """What was loaded of a store, and the rows made of it."""
+
+    store: Store
+    version: int = 0
+    sessions: dict[str, SessionRow] = field(default_factory=dict)
+    evidence: dict[str, dict[str, Evidence]] = field(default_factory=dict)
+    usage: dict[str, list[PricedUsage]] = field(default_factory=dict)
+    children: dict[str, set[str]] = field(default_factory=dict)
+    statuses: dict[str, status.Status] = field(default_factory=dict)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    frame: pd.DataFrame | None = None
+    frame_minute: int = -1
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def refresh(self, now: int) -> None:
+        """Load what changed in the store since the last call, and remake the rows it touches."""
+        version = self.store.version()
+        if version != self.version:
+            if self.store.removed_since(self.version):
+                # What is gone can't be told by what changed.
+                self._forget()
+            changed = self._load(self.version)
+            self.version = version
+            self.frame = None
+            for key in changed:
+                self._remake(key, now)
+        minute = now // 60_000
+        if self.frame is None or minute != self.frame_minute:
+            self._remake_timed(now)
+            self.frame = _frame(self.rows.values())
+            self.frame_minute = minute
+
+    def _forget(self) -> None:
+        for known in (
+            self.sessions,
+            self.evidence,
+            self.usage,
+            self.children,
+            self.statuses,
+            self.rows,
+        ):
+            known.clear()
+        self.version = 0
+
+    def _load(self, since: int) -> set[str]:
+        changed: set[str] = set()
+        for claim in self.store.evidence(since):
+            self.evidence.setdefault(claim.session_key, {})[claim.source] = claim
+            changed.add(claim.session_key)
+        for row in self.store.sessions(since):
+            self.sessions[row.key] = row
+            self.usage[row.key] = []
+            changed.add(row.key)
+            if row.parent_key is not None:
+                self.children.setdefault(row.parent_key, set()).add(row.key)
+        for usage in self.store.usage(since, pricing.thresholds()):
+            if usage.session_key in self.sessions:
+                agent = self.sessions[usage.session_key].agent
+                group = PricedUsage(usage.model, usage.quarter_hour, figures(usage, agent))
+                self.usage[usage.session_key].append(group)
+        return self._with_relatives(changed)
+
+    def _with_relatives(self, changed: set[str]) -> set[str]:
+        related = set(changed)
+        for key in changed:
+            related |= self.children.get(key, set())
+            session = self.sessions.get(key)
+            if session is not None and session.parent_key is not None:
+                related.add(session.parent_key)
+        return related & self.sessions.keys()
+
+    def _remake_timed(self, now: int) -> None:
+        """Remake rows whose status or section depends on the time of day."""
+        for key, known in self.statuses.items():
+            row = self.rows[key]
+            if known.status == "rate-limited" or row["section"] == "recent":
+                self._remake(key, now)
+
+    def _remake(self, key: str, now: int) -> None:
+        session = self.sessions[key]
+        evidence = status.evidence_for(session, self.sessions, self.evidence)
+        self.statuses[key] = state = status.derive(session, evidence, now)
+        usage = self.usage.get(key, [])
+        children = [
+            total(group.figures for group in self.usage.get(child, []))
+            for child in self.children.get(key, ())
+        ]
+        turn_limit = max((claim.turn_limit or 0 for claim in evidence), default=0)
+        self.rows[key] = {
+            **_identity(session, session.dismissed_at),
+            **_state(session, state, turn_limit or None, now),
+            **_numbers(session, usage, children),
+        }
+
+
+_known: WeakKeyDictionary[Store, Known] = WeakKeyDictionary()
+_known_lock = threading.Lock()
+
+
+def _refreshed(store: Store, now: int) -> Known:
+    with _known_lock:
+        known = _known.setdefault(store, Known(store))
+    with known.lock:
+        known.refresh(now)
+    return known
+
+
+def load_sessions(store: Store, now: int) -> pd.DataFrame:
+    """Every session and subagent in the store, one row each, as things stand at `now` (ms).
+
+    Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`, `machine`,
+    `project_path`, `project` (short name), `branch`, `spec`, `title`, `first_prompt`,
+    `last_message`, `model` (of the newest call), `models`, `sample`, `flags`.
+    State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
+    `error_message`, and the UTC times in `TIMES`; `duration_ms` of ended sessions; `turns`,
+    `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
+    plan), `context_tokens`, `context_window`, `context_share`.
+    Figures, of the session's own calls: those of `Figures`, `total_tokens`, `cost_usd` (NaN when
+    there were calls and none could be priced); of its subagents: `subagents`,
+    `subagent_tokens`, `subagent_cost_usd`.
+    """
+    frame = _refreshed(store, now).frame
+    return frame if frame is not None else _frame([])
+
+
+def load_usage(store: Store, now: int) -> pd.DataFrame:
+    """Calls grouped by session, model and quarter hour: `session_key`, `agent`, `model`, `at`
+    (UTC, NaT where the file told no time), and the columns of `Figures`.
+    """
+    known = _refreshed(store, now)
+    rows = [
+        {
+            "session_key": key,
+            "agent": known.sessions[key].agent,
+            "model": group.model,
+            "at": None if group.quarter_hour is None else group.quarter_hour * QUARTER_HOUR_MS,
+            **group.figures._asdict(),
+        }
+        for key, groups in known.usage.items()
+        for group in groups
+    ]
+    columns = ["session_key", "agent", "model", "at", *Figures._fields]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["at"] = pd.to_datetime(frame["at"], unit="ms", utc=True)
+    return frame
+
+
+def today_totals(store: Store, timezone: tzinfo, now: int) -> Figures:
+    """Figures of all calls since midnight in `timezone`."""
+    known = _refreshed(store, now)
+    moment = datetime.fromtimestamp(now / 1000, timezone)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    first_quarter = int(midnight.timestamp() * 1000) // QUARTER_HOUR_MS
+    return total(
+        group.figures
+        for groups in known.usage.values()
+        for group in groups
+        if group.quarter_hour is not None and group.quarter_hour >= first_quarter
+    )
+
+
+def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
+    return {
+        "key": session.key,
+        "agent": session.agent,
+        "agent_label": LABELS.get(session.agent, session.agent),
+        "session_id": session.session_id,
+        "short_id": session.session_id.rsplit("/", 1)[-1][:8],
+        "parent_key": session.parent_key,
+        "machine": session.machine,
+        "project_path": session.project_path,
+        "branch": session.branch,
+        "spec": spec_of(session.branch, session.first_prompt),
+        "title": session.title or session.first_prompt,
+        "first_prompt": session.first_prompt,
+        "last_message": session.last_message,
+        "model": session.model,
+        "sample": session.machine == SAMPLE_MACHINE,
+        "dismissed_at": dismissed_at,
+    }
+
+
+def _state(
+    session: Session, state: status.Status, turn_limit: int | None, now: int
+) -> dict[str, Any]:
+    window = session.context_window or pricing.context_window(session.model)
+    used = session.context_tokens
+    known_share = used is not None and window is not None and 0 < used <= window
+    duration = None
+    if state.ended_at is not None and session.started_at is not None:
+        duration = max(0, state.ended_at - session.started_at)
+    return {
+        "status": state.status,
+        "section": status.section(state, session.last_activity_at, now),
+        "process": state.process,
+        "turn": state.turn,
+        "activity": state.activity,
+        "reason": state.reason,
+        "error_class": state.error_class,
+        "error_message": state.error_message,
+        "started_at": session.started_at,
+        "ended_at": state.ended_at,
+        "last_activity_at": session.last_activity_at,
+        "since": state.since,
+        "resets_at": session.resets_at if state.status == "rate-limited" else None,
+        "duration_ms": duration,
+        "turns": session.turns,
+        "turn_requests": session.turn_requests,
+        "turn_limit": turn_limit,
+        "todo_done": session.todo_done,
+        "todo_total": session.todo_total,
+        "progress": session.todo_done / session.todo_total if session.todo_total else None,
+        "context_tokens": used,
+        "context_window": window,
+        "context_share": used / window if known_share else None,
+    }
+
+
+def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]) -> dict[str, Any]:
+    own = total(group.figures for group in usage)
+    below = total(children)
+    flags = [*session.flags, UNPRICED] if own.unpriced_requests else list(session.flags)
+    return {
+        "models": sorted({group.model for group in usage if group.model is not None}),
+        "flags": flags,
+        **own._asdict(),
+        "total_tokens": own.total_tokens,
+        "cost_usd": own.known_cost_usd,
+        "subagents": len(children),
+        "subagent_tokens": below.total_tokens,
+        "subagent_cost_usd": below.known_cost_usd,
+    }
+
+
+_COLUMNS = [
+    *_identity(Session(key="", agent="", session_id=""), None),
+    *_state(
+        Session(key="", agent="", session_id=""),
+        status.Status("unknown", "unknown", "unknown", None, "", None, None),
+        None,
+        0,
+    ),
+    *_numbers(Session(key="", agent="", session_id=""), [], []),
+]
+
+
+def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=_COLUMNS)
+    for column in TIMES:
+        frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
+    for column in ("progress", "context_share", "cost_usd", "subagent_cost_usd", "duration_ms"):
+        frame[column] = frame[column].astype("float64")
+    frame["project"] = _project_names(frame["project_path"])
+    return frame
+
+
+def _project_names(paths: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The last part of each path; with its parent where two projects would share a name."""
+    unique = [path for path in paths.dropna().unique() if isinstance(path, str)]
+    parts = {path: [part for part in path.replace("\\", "/").split("/") if part] for path in unique}
+    taken: dict[str, int] = {}
+    for words in parts.values():
+        name = "".join(words[-1:])
+        taken[name] = taken.get(name, 0) + 1
+    names = {
+        path: "/".join(words[-2:] if taken["".join(words[-1:])] > 1 else words[-1:]) or path
+        for path, words in parts.items()
+    }
+    return paths.map(names)
