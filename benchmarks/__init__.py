@@ -1,0 +1,1 @@
+"""Measurements of what Quarterdeck costs. Nothing here asserts a time; see README.md."""
