@@ -1,0 +1,409 @@
+"""The facts of all machines in one database: a SQLite file, or PostgreSQL by URL.
+
+Readers keep up by the store's version: read `version()` first, then everything `since` the
+version that was read last time. What changes in between is read again next time, never lost:
+writers take turns, and a row carries the version of the transaction that changed it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Row,
+    Table,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
+
+from lib.model import DaemonRow, Event, Evidence, FileState, Request, Session, Skip, SourceRow
+from lib.store_engine import (
+    StoreError,
+    StoreTooNew,
+    bring_up_to_date,
+    connect,
+    plain_errors,
+    reading,
+    writing,
+)
+from lib.store_merge import (
+    Upsert,
+    evidence_upsert,
+    file_upsert,
+    request_rows,
+    request_upsert,
+    session_upsert,
+)
+from lib.store_schema import (
+    daemon,
+    dismissal,
+    event,
+    evidence,
+    file,
+    request,
+    session,
+    source,
+    store_state,
+)
+
+__all__ = [
+    "Batch",
+    "Counts",
+    "FileRow",
+    "SessionRow",
+    "Store",
+    "StoreError",
+    "StoreTooNew",
+    "Usage",
+]
+
+QUARTER_HOUR = 15 * 60 * 1000
+"""Usage is summed by quarter hours: every time zone's midnight is the start of one."""
+
+
+class Batch(msgspec.Struct):
+    """Facts to be written together, or not at all."""
+
+    files: list[FileState] = []
+    sessions: list[Session] = []
+    requests: list[Request] = []
+    evidence: list[Evidence] = []
+    events: list[Event] = []
+
+
+class SessionRow(Session, kw_only=True):
+    """A session as stored."""
+
+    version: int
+    dismissed_at: int | None = None
+
+
+class Usage(NamedTuple):
+    """The sums over the model calls of one session that agree in everything a price depends on."""
+
+    session_key: str
+    model: str | None
+    quarter_hour: int | None
+    """The calls' time in whole `QUARTER_HOUR`s since the epoch; None where it is unknown."""
+    band: int
+    """How many of the thresholds the call's own prompt exceeded, cached tokens included."""
+    service_tier: str | None
+    speed: str | None
+    region: str | None
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    web_search_requests: int
+
+
+class FileRow(NamedTuple):
+    """How the reading of one file went."""
+
+    path: str
+    agent: str
+    machine: str
+    size: int
+    offset: int
+    records: int
+    skipped: dict[str, int]
+    skips: list[Skip]
+    error: str | None
+    gone: bool
+
+
+class Counts(NamedTuple):
+    """What became of the records of all files."""
+
+    records: int
+    usage_records: int
+    """Records that carried a model call's usage, copies included."""
+    repeated_records: int
+    """Of those, records that repeat the call of the usage record before them in the same file."""
+    requests: int
+    """Model calls, each once."""
+    skipped: dict[str, int]
+    """Unreadable records by reason."""
+
+    @property
+    def duplicates(self) -> dict[str, int]:
+        """Usage records that are not counted, by reason."""
+        return {
+            "repeated_record": self.repeated_records,
+            "copied_call": self.usage_records - self.repeated_records - self.requests,
+        }
+
+
+class Store:
+    """One open store. Threads may share it. Every method raises StoreError when the store fails.
+
+    After a failure nothing of the failed call is stored, and the store can be used further.
+    """
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+        self._files = file_upsert(engine.dialect)
+        self._sessions = session_upsert(engine.dialect)
+        self._requests = request_upsert(engine.dialect)
+        self._evidence = evidence_upsert(engine.dialect)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The store at a SQLAlchemy URL, made or brought up to date where needed.
+
+        Raises StoreTooNew when a later version of this software has written it.
+        """
+        with plain_errors("opened"):
+            engine = connect(url)
+        try:
+            bring_up_to_date(engine)
+        except StoreError:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def version(self) -> int:
+        """Moves with every visible change. Files, daemons and sources don't move it."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(store_state.c.version)).scalar_one()
+
+    def removed_since(self, since: int) -> bool:
+        """Whether rows were removed after that version, so that a reader must start from 0."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(store_state.c.removed_version)).scalar_one() > since
+
+    def write(self, batch: Batch) -> bool:
+        """Write all of `batch` in one transaction; return whether anything was new."""
+        with writing(self._engine) as connection:
+            version = _next_version(connection)
+            files = _send(connection, self._files, self._files.rows(batch.files))
+            visible = _send(connection, self._sessions, self._sessions.rows(batch.sessions, version))
+            requests = request_rows(self._requests, batch.requests, version)
+            if _send(connection, self._requests, requests):
+                _mark_sessions_of_requests(connection, version)
+                visible = True
+            claims = self._evidence.rows(batch.evidence, version)
+            if _send(connection, self._evidence, claims):
+                _mark_sessions_of_evidence(connection, version)
+                visible = True
+            if batch.events:
+                _insert_new_events(connection, batch.events)
+                visible = True
+            if visible:
+                _set_version(connection, version)
+        return files or visible
+
+    def file_states(self, machine: str) -> dict[str, FileState]:
+        """How far each file of one machine was read, by path."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(file).where(file.c.machine == machine))
+            return {row.path: FileState(**row._mapping) for row in rows}
+
+    def files(self) -> list[FileRow]:
+        """How the reading of every file of every machine went."""
+        columns = [file.c[name] for name in FileRow._fields]
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(*columns).order_by(file.c.machine, file.c.path))
+            return [FileRow._make(row) for row in rows]
+
+    def sessions(self, since: int = 0) -> list[SessionRow]:
+        """Sessions that changed after a version, or whose requests, evidence or dismissal did."""
+        statement = (
+            select(session, dismissal.c.at.label("dismissed_at"))
+            .join_from(session, dismissal, dismissal.c.session_key == session.c.key, isouter=True)
+            .where(session.c.version > since)
+        )
+        with reading(self._engine) as connection:
+            return [SessionRow(**row._mapping) for row in connection.execute(statement)]
+
+    def evidence(self, since: int = 0) -> list[Evidence]:
+        """The newest claim of every source on every session, of those that changed after a version."""
+        columns = [evidence.c[name] for name in Evidence.__struct_fields__]
+        statement = select(*columns).where(evidence.c.version > since)
+        with reading(self._engine) as connection:
+            return [Evidence(**row._mapping) for row in connection.execute(statement)]
+
+    def usage(self, since: int = 0, thresholds: Sequence[int] = ()) -> list[Usage]:
+        """All usage of the sessions that `sessions(since)` returns, summed as far as prices allow.
+
+        `thresholds` are prompt sizes in tokens above which a call may have another price. With
+        `since` 0 also the usage of sessions that have no row yet.
+        """
+        with reading(self._engine) as connection:
+            return list(map(Usage._make, connection.execute(_usage_query(since, thresholds))))
+
+    def counts(self) -> Counts:
+        """What became of the records of all files."""
+        sums = [file.c.records, file.c.usage_records, file.c.repeated_records]
+        with reading(self._engine) as connection:
+            records, usage, repeated = connection.execute(
+                select(*(_sum(column) for column in sums))
+            ).one()
+            requests = connection.execute(select(func.count()).select_from(request)).scalar_one()
+            skipped: Counter[str] = Counter()
+            for reasons in connection.execute(select(file.c.skipped)).scalars():
+                skipped.update(reasons)
+        return Counts(records, usage, repeated, requests, dict(skipped))
+
+    def events(self, since_id: int = 0, limit: int = 500) -> list[Event]:
+        """The first `limit` events after one, oldest first."""
+        statement = select(event).where(event.c.id > since_id).order_by(event.c.id).limit(limit)
+        with reading(self._engine) as connection:
+            return [Event(**row._mapping) for row in connection.execute(statement)]
+
+    def dismiss(self, key: str, at: int) -> None:
+        """Hide a session for good, for everyone who reads this store."""
+        self._set_dismissal(key, at)
+
+    def undismiss(self, key: str) -> None:
+        """Show a dismissed session again."""
+        self._set_dismissal(key, None)
+
+    def _set_dismissal(self, key: str, at: int | None) -> None:
+        with writing(self._engine) as connection:
+            version = _next_version(connection)
+            connection.execute(delete(dismissal).where(dismissal.c.session_key == key))
+            if at is not None:
+                connection.execute(insert(dismissal).values(session_key=key, at=at))
+            connection.execute(update(session).where(session.c.key == key).values(version=version))
+            _set_version(connection, version)
+
+    def save_daemon(self, row: DaemonRow) -> None:
+        """Replace what the machine's daemon says of itself."""
+        self._replace(daemon, [row])
+
+    def daemons(self) -> list[DaemonRow]:
+        """Every machine's daemon, alive or not."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(daemon).order_by(daemon.c.machine))
+            return [DaemonRow(**row._mapping) for row in rows]
+
+    def save_sources(self, rows: Sequence[SourceRow]) -> None:
+        """Replace the sources of the machines that `rows` name; `rows` are all of theirs."""
+        self._replace(source, rows)
+
+    def sources(self) -> list[SourceRow]:
+        """Every machine's sources."""
+        order = (source.c.machine, source.c.agent, source.c.root)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(source).order_by(*order))
+            return [SourceRow(**row._mapping) for row in rows]
+
+    def _replace(self, table: Table, rows: Sequence[DaemonRow | SourceRow]) -> None:
+        if not rows:
+            return
+        machines = {row.machine for row in rows}
+        with writing(self._engine) as connection:
+            connection.execute(delete(table).where(table.c.machine.in_(machines)))
+            connection.execute(insert(table), [msgspec.structs.asdict(row) for row in rows])
+
+    def remove_machine(self, machine: str) -> None:
+        """Delete everything that one machine wrote, with the calls that its sessions own."""
+        keys = select(session.c.key).where(session.c.machine == machine)
+        with writing(self._engine) as connection:
+            version = _next_version(connection)
+            for table in (request, event, dismissal):
+                connection.execute(delete(table).where(table.c.session_key.in_(keys)))
+            for table in (file, session, evidence, daemon, source):
+                connection.execute(delete(table).where(table.c.machine == machine))
+            connection.execute(update(store_state).values(removed_version=version))
+            _set_version(connection, version)
+
+
+def _next_version(connection: Connection) -> int:
+    """The version of this transaction. Others that write wait from here until it ends.
+
+    So versions become visible in their order, and no reader passes over a late one.
+    """
+    statement = select(store_state.c.version).with_for_update()
+    return connection.execute(statement).scalar_one() + 1
+
+
+def _set_version(connection: Connection, version: int) -> None:
+    connection.execute(update(store_state).values(version=version))
+
+
+def _send(connection: Connection, upsert: Upsert, rows: list[tuple[Any, ...]]) -> bool:
+    """Write rows; return whether any of them changed the table."""
+    return bool(rows) and connection.exec_driver_sql(upsert.sql, rows).rowcount > 0
+
+
+def _mark_sessions_of_requests(connection: Connection, version: int) -> None:
+    changed = request.c.version == version
+    keys = union_all(
+        select(request.c.session_key).where(changed),
+        select(request.c.previous_session_key).where(changed),
+    )
+    _mark_sessions(connection, keys, version)
+
+
+def _mark_sessions_of_evidence(connection: Connection, version: int) -> None:
+    keys = select(evidence.c.session_key).where(evidence.c.version == version)
+    _mark_sessions(connection, keys, version)
+
+
+def _mark_sessions(connection: Connection, keys: Any, version: int) -> None:
+    statement = update(session).where(session.c.key.in_(keys), session.c.version < version)
+    connection.execute(statement.values(version=version))
+
+
+def _insert_new_events(connection: Connection, events: Sequence[Event]) -> None:
+    names = [name for name in Event.__struct_fields__ if name != "id"]
+    connection.execute(
+        insert(event), [{name: getattr(one, name) for name in names} for one in events]
+    )
+
+
+def _usage_query(since: int, thresholds: Sequence[int]) -> Any:
+    call = request.c
+    prompt = (
+        call.input_tokens
+        + call.cache_read_tokens
+        + call.cache_write_5m_tokens
+        + call.cache_write_1h_tokens
+    )
+    bands = [
+        (prompt > threshold, number) for number, threshold in enumerate(sorted(thresholds), 1)
+    ]
+    band = case(*reversed(bands), else_=0) if bands else literal(0)
+    names = Usage._fields[Usage._fields.index("input_tokens") :]
+    calls = select(
+        call.session_key,
+        call.model,
+        (call.at // QUARTER_HOUR).label("quarter_hour"),
+        band.label("band"),
+        call.service_tier,
+        call.speed,
+        call.region,
+        *(call[name] for name in names),
+    )
+    if since > 0:
+        changed = select(session.c.key).where(session.c.version > since)
+        calls = calls.where(call.session_key.in_(changed))
+    inner = calls.subquery()
+    groups = [inner.c[name] for name in Usage._fields[: Usage._fields.index("requests")]]
+    sums = [_sum(inner.c[name]) for name in names]
+    return select(*groups, func.count(), *sums).group_by(*groups)
+
+
+def _sum(column: Any) -> Any:
+    # PostgreSQL's sums are numerics, and null over no rows.
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)

@@ -1,0 +1,149 @@
+"""Connections to the store's database: transactions, plain errors, and the schema's age."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    column,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+    table,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from lib.store_schema import SCHEMA, VERSION_TABLE
+
+_LOCK_SECONDS = 10
+_MIGRATION_LOCK = 0x51444B
+_BEGIN = "sqlite_begin"
+
+
+class StoreError(Exception):
+    """The store could not be opened, read or written; `str()` says why, for people."""
+
+
+class StoreTooNew(StoreError):
+    """A later version of this software has changed the store's tables."""
+
+
+def connect(url: str) -> Engine:
+    """The database at a SQLAlchemy URL. A SQLite file's folder is made, for its owner only."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        # Positional parameters, so that the same tuples serve every database.
+        return create_engine(address, paramstyle="format", pool_pre_ping=True)
+    if not address.database or address.database == ":memory:":
+        raise StoreError("The store must be a file: sqlite:///path/to/store.db")
+    _make_file(Path(address.database))
+    engine = create_engine(
+        address, connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def plain_errors(what: str) -> Iterator[None]:
+    """Turn the database's exceptions into StoreError. `what` was to be done: `read`, `written`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"The store could not be {what}: {error.orig}") from error
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreError(f"The store could not be {what}: {error}") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads."""
+    with plain_errors("read"), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: all of it or nothing."""
+    with plain_errors("written"), _writing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _writing(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        # Reading first and writing then can't wait for the lock, so it is taken at once.
+        connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        with connection.begin():
+            yield connection
+
+
+def bring_up_to_date(engine: Engine) -> None:
+    """Make or migrate the tables where they are not those of this code.
+
+    Raises StoreTooNew, and changes nothing, when they are later ones. Several processes may
+    do this at once: one migrates, the others find it done.
+    """
+    with plain_errors("opened"):
+        with engine.begin() as connection:
+            current = _schema_of(connection)
+        if current != SCHEMA:
+            with _writing(engine) as connection:
+                _migrate(connection)
+        if engine.dialect.name == "sqlite":
+            with engine.connect().execution_options(**{_BEGIN: None}) as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+
+def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+    if _schema_of(connection) == SCHEMA:
+        return
+    # Imported here: alembic takes longer to import than an unchanged store to open.
+    from alembic import command
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, SCHEMA)
+
+
+def _schema_of(connection: Connection) -> str | None:
+    """The stored schema; None before the first migration. Raises StoreTooNew for a later one."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    statement = select(column("version_num")).select_from(table(VERSION_TABLE))
+    current: str | None = connection.execute(statement).scalar()
+    if current is not None and current > SCHEMA:
+        raise StoreTooNew(
+            f"The store has schema {current}, this version of Quarterdeck knows {SCHEMA}. "
+            "Update Quarterdeck on this machine, or set QUARTERDECK_STORE_URL to another store."
+        )
+    return current
+
+
+def _make_file(path: Path) -> None:
+    with plain_errors("opened"):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+    if statement is not None:
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,203 @@
+"""How an incoming row meets the stored one: one SQL statement a table, the same on every database.
+
+A statement changes a row only where the row would differ afterwards, so that the number of
+changed rows tells whether anything is new. Requests merge to the same row in whatever order
+their copies arrive, and however often.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Dialect, Table, and_, case, func, literal_column, or_, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lib.model import Request
+from lib.store_schema import evidence, file, request, session
+
+Excluded = Any
+"""The incoming row's columns, by name."""
+
+
+class Upsert:
+    """One table's statement, compiled once, for rows as plain tuples."""
+
+    def __init__(
+        self,
+        table: Table,
+        dialect: Dialect,
+        new_values: Callable[[Excluded], dict[str, Any]],
+        condition: Callable[[Excluded], ColumnElement[bool]],
+    ):
+        insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+        statement = insert.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_=new_values(insert.excluded),
+            where=condition(insert.excluded),
+        )
+        self.sql = str(statement.compile(dialect=dialect))
+        self._to_database = [
+            column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns
+        ]
+
+    def rows(self, structs: Sequence[msgspec.Struct], *more: Any) -> list[tuple[Any, ...]]:
+        """One tuple a struct: its fields, then each of `more` (a list of one each, or one for all)."""
+        if not structs:
+            return []
+        # By column, not by row: most columns of a hundred thousand rows need no conversion.
+        columns = [
+            *zip(*map(msgspec.structs.astuple, structs), strict=True),
+            *(one if isinstance(one, list) else [one] * len(structs) for one in more),
+        ]
+        converted = [
+            map(convert, column) if convert else column
+            for column, convert in zip(columns, self._to_database, strict=True)
+        ]
+        return list(zip(*converted, strict=True))
+
+
+def _all_but_key(table: Table, excluded: Excluded) -> dict[str, Any]:
+    return {
+        column.name: excluded[column.name] for column in table.columns if not column.primary_key
+    }
+
+
+def _differs(table: Table, excluded: Excluded, *ignored: str) -> ColumnElement[bool]:
+    return or_(
+        *(
+            column.is_distinct_from(excluded[column.name])
+            for column in table.columns
+            if not column.primary_key and column.name not in ignored
+        )
+    )
+
+
+def file_upsert(dialect: Dialect) -> Upsert:
+    """The newest state of a file replaces the stored one."""
+    return Upsert(
+        file,
+        dialect,
+        lambda new: _all_but_key(file, new),
+        lambda new: _differs(file, new),
+    )
+
+
+def session_upsert(dialect: Dialect) -> Upsert:
+    """Of two files that tell the same session (an archived copy), the one with later activity counts.
+
+    A file that was read again always replaces what it said before.
+    """
+    nothing = literal_column("0")
+    return Upsert(
+        session,
+        dialect,
+        lambda new: _all_but_key(session, new),
+        lambda new: and_(
+            or_(
+                func.coalesce(new.last_activity_at, nothing)
+                >= func.coalesce(session.c.last_activity_at, nothing),
+                and_(
+                    new.source_path == session.c.source_path,
+                    new.machine == session.c.machine,
+                ),
+            ),
+            _differs(session, new, "version"),
+        ),
+    )
+
+
+def evidence_upsert(dialect: Dialect) -> Upsert:
+    """A claim that only repeats the stored one leaves it, and when it was first observed, alone."""
+    return Upsert(
+        evidence,
+        dialect,
+        lambda new: _all_but_key(evidence, new),
+        lambda new: _differs(evidence, new, "version", "observed_at"),
+    )
+
+
+_OWNER = ("owner_rank", "session_key")
+_CONTENT = (
+    "at",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "web_search_requests",
+    "service_tier",
+    "speed",
+    "region",
+    "content_rank",
+)
+
+
+def request_upsert(dialect: Dialect) -> Upsert:
+    """Copies of one call become one row: its owner by rank, its content from the fullest copy.
+
+    The two are chosen apart: the smallest rank owns the call, and the copy with the most
+    output, then the most input of all kinds, tells what it was (a streamed call is recorded
+    several times as it grows, in files that may be copies of each other). Content is taken
+    whole. Every column takes part in the order, so that no two different copies are equal.
+    """
+    old = request.c
+
+    def owner_changes(new: Excluded) -> ColumnElement[bool]:
+        return tuple_(new.owner_rank, new.session_key) < tuple_(old.owner_rank, old.session_key)
+
+    def content_changes(new: Excluded) -> ColumnElement[bool]:
+        # The smaller rank wins, so the two ranks stand on the other's side.
+        return tuple_(*_fullness(new), old.content_rank, *_remainder(new)) > tuple_(
+            *_fullness(old), new.content_rank, *_remainder(old)
+        )
+
+    def new_values(new: Excluded) -> dict[str, Any]:
+        owner, content = owner_changes(new), content_changes(new)
+        return {
+            **{name: case((owner, new[name]), else_=old[name]) for name in _OWNER},
+            **{name: case((content, new[name]), else_=old[name]) for name in _CONTENT},
+            # Several copies may come in one transaction; readers knew the owner before it.
+            "previous_session_key": case(
+                (old.version == new.version, old.previous_session_key), else_=old.session_key
+            ),
+            "version": new.version,
+        }
+
+    return Upsert(
+        request, dialect, new_values, lambda new: or_(owner_changes(new), content_changes(new))
+    )
+
+
+def request_rows(
+    upsert: Upsert, requests: Sequence[Request], version: int
+) -> list[tuple[Any, ...]]:
+    """Rows for `request_upsert`: the copy's own rank is the rank of its content."""
+    return upsert.rows(requests, [one.owner_rank for one in requests], None, version)
+
+
+def _fullness(row: Excluded) -> list[ColumnElement[Any]]:
+    return [
+        row.output_tokens,
+        row.input_tokens
+        + row.cache_read_tokens
+        + row.cache_write_5m_tokens
+        + row.cache_write_1h_tokens,
+    ]
+
+
+def _remainder(row: Excluded) -> list[ColumnElement[Any]]:
+    unknown_time, unknown_word = literal_column("-1"), literal_column("''")
+    return [
+        func.coalesce(row.at, unknown_time),
+        row.reasoning_tokens,
+        row.web_search_requests,
+        row.input_tokens,
+        row.cache_read_tokens,
+        row.cache_write_5m_tokens,
+        *(
+            func.coalesce(word, unknown_word)
+            for word in (row.model, row.service_tier, row.speed, row.region)
+        ),
+    ]
