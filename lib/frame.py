@@ -277,7 +277,7 @@ def _state(
 ) -> dict[str, Any]:
     window = session.context_window or pricing.context_window(session.model)
     used = session.context_tokens
-    known_share = used is not None and window is not None and 0 < used <= window
+    share = used / window if used and window else None
     duration = None
     if state.ended_at is not None and session.started_at is not None:
         duration = max(0, state.ended_at - session.started_at)
@@ -304,7 +304,7 @@ def _state(
         "progress": session.todo_done / session.todo_total if session.todo_total else None,
         "context_tokens": used,
         "context_window": window,
-        "context_share": used / window if known_share else None,
+        "context_share": share if share is not None and share <= 1 else None,
     }
 
 
