@@ -1,0 +1,195 @@
+"""Claude Code: transcripts of JSON lines under `~/.claude/projects`, live sessions beside them.
+
+A main session is `<root>/<project>/<session id>.jsonl`. Subagents lie in
+`<session id>/subagents/` (some one folder deeper, below `workflows/`), in older versions beside
+the main file as `agent-<id>.jsonl`. Copies made by resume and fork carry the same message ids.
+
+Most bytes are system prompts, tool schemas and tool output, which hold no facts. They are
+recognised by their first bytes and passed over; what is not recognised is decoded.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lib.model import FileFacts, FileState, Session
+from lib.readers.claude_code_live import config_folders, home_folder, live
+from lib.readers.claude_code_records import AGENT, decode_record
+from lib.readers.claude_code_tools import MATTERING_RESULTS
+from lib.readers.claude_code_turns import State, Transcript
+from lib.readers.lines import Increment
+from lib.readers.values import TITLE_LENGTH, Unreadable, as_text, as_time, decode_object, path_name
+
+__all__ = [
+    "AGENT",
+    "CANNOT_KNOW",
+    "LABEL",
+    "PROGRAMS",
+    "VERSION",
+    "is_session_file",
+    "live",
+    "read",
+    "roots",
+]
+
+LABEL = "Claude Code"
+VERSION = 1
+PROGRAMS = frozenset({"claude", "claude.exe"})
+CANNOT_KNOW: Mapping[str, str] = {
+    "background_requests_not_recorded": (
+        "A background session makes small requests about its own state that are in no file."
+    ),
+    "compaction_not_recorded": (
+        "The conversation was compacted; the request that summarised it is in no transcript."
+    ),
+    "missing_model": "A call was recorded without its model, so it can't be priced.",
+    "missing_timestamp": "A call was recorded without its time, so no day can claim it.",
+    "stream_cut": (
+        "An answer was cut off while it streamed; its output was recorded only in part."
+    ),
+    "total_mismatch": (
+        "The parts of a call's tokens do not add up to its total; the total was believed, "
+        "and cache writes were taken as the 5-minute kind."
+    ),
+    "web_search_tokens_not_recorded": (
+        "Web searches were counted, but not the tokens of the model that carried them out."
+    ),
+}
+
+_OPENERS = (b'{"parentUuid":', b'{"type":', b'{"uuid":')
+_MAXIMUM_META = 1 << 16
+_CLOSING_BRACE = ord("}")
+
+_PASSED_OVER = re.compile(
+    rb'\{"type":"(?:api-request(?:-shape|-blob)?|file-history-snapshot|atis-latch|tools-used'
+    rb'|last-prompt|mode|permission-mode|queue-operation)"'
+    rb'|\{"parentUuid":(?:null|"[^"\\]*"),(?:"\w+":(?:"[^"\\]*"|true|false|null),)*'
+    rb'"attachment":\{"type":"'
+)
+_LONG_LINE = 2048
+_TOOL_RESULT = re.compile(
+    rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"isSidechain":false,|"\w+":"[^"\\]*",)*'
+    rb'"type":"user","message":\{"role":"user","content":\[\{'
+    rb'(?:"tool_use_id":"([^"\\]+)","type":"tool_result"|"type":"tool_result"),'
+)
+_TOOL_USE_ID = re.compile(rb'"tool_use_id":"([^"\\]+)"')
+_BEFORE_TIMESTAMP = len(b'"uuid":"",') + 36
+_TIMESTAMP = re.compile(rb'"uuid":"[^"\\]{36}","timestamp":"([^"\\]{20,40})"')
+
+
+def roots(environ: Mapping[str, str]) -> list[Path]:
+    """Folders that hold transcripts, present or not, best known first."""
+    desktop = "Library/Application Support/Claude/local-agent-mode-sessions"
+    projects = [folder / "projects" for folder in config_folders(environ)]
+    return [*projects, home_folder(environ) / desktop]
+
+
+def is_session_file(path: Path) -> bool:
+    """Whether a file below a root is a transcript, by its name and place alone."""
+    if path.suffix != ".jsonl":
+        return False
+    if "subagents" in path.parts:
+        return path.name.startswith("agent-")
+    return path.parent.parent.name == "projects"
+
+
+def read(path: Path, previous: FileState | None) -> FileFacts:
+    """Facts in the bytes that were added to a transcript since `previous`.
+
+    Raises OSError when the file can't be opened or read; never for what is in it.
+    """
+    with Increment(path, previous, AGENT, VERSION) as increment:
+        kept = increment.state.reader_state
+        state = msgspec.msgpack.decode(kept, type=State) if kept else _new_state(path)
+        transcript = Transcript(state)
+        lines = _Lines(transcript)
+        increment.each_line(lines.consume, _OPENERS)
+    if state.session.session_id.startswith("agent-") and "meta" not in state.titles:
+        _read_subagent_title(path, transcript)
+    session = transcript.facts()
+    file = increment.state
+    file.session_key = session.key if session is not None else None
+    file.usage_records += transcript.usage_records
+    file.repeated_records += transcript.repeated_records
+    file.reader_state = msgspec.msgpack.encode(state)
+    return FileFacts(file, session, list(transcript.requests.values()))
+
+
+class _Lines:
+    """Decides line by line what is passed over, glanced at or decoded."""
+
+    def __init__(self, transcript: Transcript):
+        self._transcript = transcript
+        self._pending = transcript.state.pending
+
+    def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
+        """Take in `buffer[start:end]`; return why it yielded no facts, or None."""
+        if _PASSED_OVER.match(buffer, start, end) and _is_whole(buffer, start, end):
+            return None
+        if end - start > _LONG_LINE and self._glance(buffer, start, end):
+            return None
+        try:
+            with memoryview(buffer) as view, view[start:end] as line:
+                record = decode_record(line)
+                self._transcript.apply(record)
+                del record
+        except Unreadable as reason:
+            return str(reason)
+        return None
+
+    def _glance(self, buffer: bytearray, start: int, end: int) -> bool:
+        """Take in a long tool result by its id and time, where nothing else in it matters."""
+        head = _TOOL_RESULT.match(buffer, start, end)
+        if head is None or not self._pending:
+            return False
+        stamp = buffer.find(b'"timestamp":"', head.end(), end)
+        found = _TIMESTAMP.match(buffer, stamp - _BEFORE_TIMESTAMP, end) if stamp > 0 else None
+        if found is None or not _is_whole(buffer, start, end):
+            return False
+        ids = [head[1]] if head[1] is not None else []
+        ids += _TOOL_USE_ID.findall(buffer, head.end(), stamp)
+        if len(ids) != 1:
+            return False
+        tool_use_id = ids[0].decode("utf-8", "replace")
+        pending = self._pending.get(tool_use_id)
+        if pending is None or pending.name in MATTERING_RESULTS:
+            return False
+        self._transcript.saw_result(tool_use_id, as_time(found[1].decode("ascii", "replace")))
+        return True
+
+
+def _is_whole(buffer: bytearray, start: int, end: int) -> bool:
+    """Whether an undecoded line is one record: none that a kill cut off with the next one behind it."""
+    last = end - 2 if buffer[end - 1] == ord("\r") else end - 1
+    return buffer[last] == _CLOSING_BRACE and buffer.rfind(_OPENERS[0], start + 1, end) < 0
+
+
+def _new_state(path: Path) -> State:
+    name = path_name(path.stem)
+    places = path.parts
+    if "subagents" in places:
+        parent = path_name(places[len(places) - 1 - places[::-1].index("subagents") - 1])
+        key, parent_key, own_id = f"{AGENT}:{parent}/{name}", f"{AGENT}:{parent}", parent
+    elif name.startswith("agent-"):
+        key, parent_key, own_id = f"{AGENT}:{name}", None, None
+    else:
+        key, parent_key, own_id = f"{AGENT}:{name}", None, name
+    session = Session(
+        key=key, agent=AGENT, session_id=name, parent_key=parent_key, source_path=path_name(path)
+    )
+    return State(session=session, own_id=own_id)
+
+
+def _read_subagent_title(path: Path, transcript: Transcript) -> None:
+    """Name a subagent by the small file beside its transcript, where there is one."""
+    try:
+        with open(path.with_name(path.stem + ".meta.json"), "rb") as file:
+            meta = decode_object(file.read(_MAXIMUM_META))
+    except (OSError, Unreadable):
+        return
+    parts = [as_text(meta.get(name), TITLE_LENGTH) for name in ("agentType", "description")]
+    title = as_text(": ".join(filter(None, parts)), TITLE_LENGTH)
+    if title is not None:
+        transcript.name_subagent(title)
