@@ -6,6 +6,12 @@ from lib.readers.base import Reader
 READERS: tuple[Reader, ...] = (claude_code,)
 
 
-def reader_of(agent: str) -> Reader | None:
-    """The reader of this agent; None for an agent that has none."""
-    return next((reader for reader in READERS if reader.AGENT == agent), None)
+LABELS = {reader.AGENT: reader.LABEL for reader in READERS}
+"""Agent to its name for people."""
+
+_BY_AGENT = {reader.AGENT: reader for reader in READERS}
+
+
+def reader_of(agent: str) -> Reader:
+    """The reader of this agent. Raises KeyError for an agent that has none."""
+    return _BY_AGENT[agent]
