@@ -190,7 +190,7 @@ class ClaudeFile:
         """One model call: a record per content block, then the tool's result unless `last`."""
         chance, call = self.chance, self._next_call()
         self.truth.call(AGENT, self.model, call)
-        message, request = f"msg_01{chance.noise(22)}".replace("/", "A").replace("+", "B"), ""
+        message, request = f"msg_01{chance.hex(22)}", ""
         if not self.gateway:
             request = f'"requestId":"req_011{chance.hex(20)}",'
         tool = f"toolu_01{chance.hex(22)}"

@@ -58,7 +58,12 @@ class Truth:
 
     def agents(self) -> dict[str, Counter[str]]:
         """Figures by agent, all models together."""
-        return {agent: sum(models.values(), Counter()) for agent, models in self.models.items()}
+        agents: dict[str, Counter[str]] = {}
+        for agent, models in self.models.items():
+            sums = agents.setdefault(agent, Counter())
+            for figures in models.values():
+                sums.update(figures)
+        return agents
 
 
 class Chance(random.Random):
