@@ -10,7 +10,6 @@ differ; a time never fails.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,11 +18,13 @@ from typing import Any
 
 from benchmarks.measure import (
     CACHE,
-    ROOT,
+    CommandError,
     Cost,
+    Memory,
     ccusage_command,
     environ_of,
     median_cost,
+    output_json,
     peak_memory,
     print_table,
     run,
@@ -59,11 +60,25 @@ def measure(tree: Path, runs: int, ccusage: list[str]) -> int:
         sampled.parent.mkdir()
         our_memory = peak_memory(SCAN, environ_of(tree, sampled))
         their_memory = peak_memory(rival, plain)
-        report = _json([*REPORT], environ_of(tree, sampled))
         stored = sum(file.stat().st_size for file in sampled.parent.glob("store.db*"))
+        truth = json.loads((tree / "truth.json").read_text())
+        print(f"First scan of {truth['bytes'] / 2**30:.2f} GiB, median of {runs}, warm cache")
+        _print_costs(ours, theirs, our_memory, their_memory)
+        print(f"Store: {stored / 2**20:.1f} MiB", flush=True)
+        expected: dict[str, Figures] = truth["agents"]
+        _print_rival_differences(expected, output_json(rival, plain)["totals"])
+        report = output_json(REPORT, environ_of(tree, sampled))
+    wrong = differences(expected, our_totals(report))
+    print("Totals: ours equal the truth" if not wrong else "Totals: OURS ARE WRONG")
+    for line in wrong:
+        print(f"  {line}")
+    return 1 if wrong else 0
+
+
+def _print_costs(
+    ours: list[Cost], theirs: list[Cost], our_memory: Memory, their_memory: Memory
+) -> None:
     our_cost, their_cost = median_cost(ours), median_cost(theirs)
-    truth = json.loads((tree / "truth.json").read_text())
-    print(f"First scan of {truth['bytes'] / 2**30:.2f} GiB, median of {runs}, warm cache")
     print_table(
         ("", "Quarterdeck", "ccusage", "ratio"),
         [
@@ -79,14 +94,6 @@ def measure(tree: Path, runs: int, ccusage: list[str]) -> int:
         ],
     )
     print(f"Spread of wall, s: ours {_spread(ours)}, ccusage {_spread(theirs)}")
-    print(f"Store: {stored / 2**20:.1f} MiB")
-    expected: dict[str, Figures] = truth["agents"]
-    wrong = differences(expected, our_totals(report))
-    print("Totals: ours equal the truth" if not wrong else "Totals: OURS ARE WRONG")
-    for line in wrong:
-        print(f"  {line}")
-    _print_rival_differences(expected, _json(rival, plain)["totals"])
-    return 1 if wrong else 0
 
 
 def our_totals(report: Mapping[str, Any]) -> dict[str, dict[str, int]]:
@@ -113,11 +120,6 @@ def _print_rival_differences(expected: Mapping[str, Figures], totals: Mapping[st
         print(f"  {ours}: {more:+,} ({more / max(true, 1):+.2%})")
 
 
-def _json(command: list[str], environ: Mapping[str, str]) -> Any:
-    output = subprocess.run(command, env=environ, cwd=ROOT, check=True, capture_output=True)
-    return json.loads(output.stdout)
-
-
 def _row(name: str, ours: float, theirs: float) -> tuple[str, str, str, str]:
     return name, f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}" if theirs else "-"
 
@@ -137,7 +139,12 @@ def main() -> int:
     if not (arguments.tree / "truth.json").is_file():
         print(f"{arguments.tree} holds no truth.json", file=sys.stderr)
         return 2
-    return measure(arguments.tree.resolve(), arguments.runs, ccusage_command(arguments.ccusage))
+    try:
+        ccusage = ccusage_command(arguments.ccusage)
+        return measure(arguments.tree.resolve(), arguments.runs, ccusage)
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

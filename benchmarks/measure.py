@@ -1,5 +1,6 @@
 """Running a command and counting what it cost; finding ccusage; printing tables."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 import psutil
@@ -64,6 +65,14 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Cost:
         raise CommandError(message.decode(errors="replace")[-2000:])
     per_mib = 1 << 20 if sys.platform == "darwin" else 1 << 10
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / per_mib)
+
+
+def output_json(command: Sequence[str], environ: Mapping[str, str]) -> Any:
+    """Run `command` and return the JSON it printed. Raises CommandError when it fails."""
+    done = subprocess.run(command, env=environ, cwd=ROOT, check=False, capture_output=True)
+    if done.returncode:
+        raise CommandError(done.stderr.decode(errors="replace")[-2000:])
+    return json.loads(done.stdout)
 
 
 def peak_memory(command: Sequence[str], environ: Mapping[str, str]) -> Memory:
