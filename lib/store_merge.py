@@ -5,18 +5,34 @@ changed rows tells whether anything is new. Requests merge to the same row in wh
 their copies arrive, and however often.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Dialect, Table, and_, case, func, literal_column, or_, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Dialect,
+    Table,
+    and_,
+    case,
+    func,
+    literal_column,
+    null,
+    or_,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lib.model import Request
-from lib.store_schema import evidence, file, request, session
+from lib.store_schema import Words, evidence, file, request, session, storable_column
 
 Excluded = Any
 """The incoming row's columns, by name."""
+
+Conversion = Callable[[Sequence[Any]], Iterable[Any]]
+"""From a column's Python values to the database's."""
 
 
 class Upsert:
@@ -36,9 +52,7 @@ class Upsert:
             where=condition(insert.excluded),
         )
         self.sql = str(statement.compile(dialect=dialect))
-        self._to_database = [
-            column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns
-        ]
+        self._to_database = [_conversion(column, dialect) for column in table.columns]
 
     def rows(self, structs: Sequence[msgspec.Struct], *more: Any) -> list[tuple[Any, ...]]:
         """One tuple a struct: its fields, then each of `more` (a list of one each, or one for all)."""
@@ -50,10 +64,16 @@ class Upsert:
             *(one if isinstance(one, list) else [one] * len(structs) for one in more),
         ]
         converted = [
-            map(convert, column) if convert else column
-            for column, convert in zip(columns, self._to_database, strict=True)
+            convert(column) for column, convert in zip(columns, self._to_database, strict=True)
         ]
         return list(zip(*converted, strict=True))
+
+
+def _conversion(column: Column[Any], dialect: Dialect) -> Conversion:
+    if isinstance(column.type, Words):
+        return storable_column
+    one = column.type.dialect_impl(dialect).bind_processor(dialect)
+    return partial(map, one) if one else iter
 
 
 def _all_but_key(table: Table, excluded: Excluded) -> dict[str, Any]:
@@ -130,7 +150,6 @@ _CONTENT = (
     "service_tier",
     "speed",
     "region",
-    "content_rank",
 )
 
 
@@ -143,21 +162,32 @@ def request_upsert(dialect: Dialect) -> Upsert:
     whole. Every column takes part in the order, so that no two different copies are equal.
     """
     old = request.c
+    old_owner = tuple_(old.owner_rank, old.session_key)
+    old_source = {
+        "content_rank": func.coalesce(old.content_rank, old.owner_rank),
+        "content_session_key": func.coalesce(old.content_session_key, old.session_key),
+    }
 
     def owner_changes(new: Excluded) -> ColumnElement[bool]:
-        return tuple_(new.owner_rank, new.session_key) < tuple_(old.owner_rank, old.session_key)
+        return tuple_(new.owner_rank, new.session_key) < old_owner
 
     def content_changes(new: Excluded) -> ColumnElement[bool]:
-        # The smaller rank wins, so the two ranks stand on the other's side.
-        return tuple_(*_fullness(new), old.content_rank, *_remainder(new)) > tuple_(
-            *_fullness(old), new.content_rank, *_remainder(old)
+        # The smaller claim wins, so the two claims stand on each other's side.
+        return tuple_(*_fullness(new), *old_source.values(), *_remainder(new)) > tuple_(
+            *_fullness(old), new.owner_rank, new.session_key, *_remainder(old)
         )
 
     def new_values(new: Excluded) -> dict[str, Any]:
         owner, content = owner_changes(new), content_changes(new)
+        new_source = {"content_rank": new.owner_rank, "content_session_key": new.session_key}
+        from_owner = and_(content, tuple_(new.owner_rank, new.session_key) <= old_owner)
         return {
             **{name: case((owner, new[name]), else_=old[name]) for name in _OWNER},
             **{name: case((content, new[name]), else_=old[name]) for name in _CONTENT},
+            **{
+                name: case((from_owner, null()), (content, new_source[name]), else_=before)
+                for name, before in old_source.items()
+            },
             # Several copies may come in one transaction; readers knew the owner before it.
             "previous_session_key": case(
                 (old.version == new.version, old.previous_session_key), else_=old.session_key
@@ -173,8 +203,16 @@ def request_upsert(dialect: Dialect) -> Upsert:
 def request_rows(
     upsert: Upsert, requests: Sequence[Request], version: int
 ) -> list[tuple[Any, ...]]:
-    """Rows for `request_upsert`: the copy's own rank is the rank of its content."""
-    return upsert.rows(requests, [one.owner_rank for one in requests], None, version)
+    """Rows for `request_upsert`.
+
+    A rank ends in the session's key, which stands beside it and decides between equal ranks:
+    without it a row is a third smaller.
+    """
+    short = [
+        msgspec.structs.replace(one, owner_rank=one.owner_rank.removesuffix(one.session_key))
+        for one in requests
+    ]
+    return upsert.rows(short, None, None, None, version)
 
 
 def _fullness(row: Excluded) -> list[ColumnElement[Any]]:

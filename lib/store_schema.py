@@ -5,7 +5,7 @@ last changed. `lib.migrations` builds these tables; a test holds the two togethe
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +46,14 @@ def storable(text: str | None) -> str | None:
     if text is None or text.isprintable():
         return text
     return _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", text)
+
+
+def storable_column(texts: Sequence[str | None]) -> Iterable[str | None]:
+    """`storable` of each; quick where none needs it, as in nearly every column of identifiers."""
+    joined = "".join(filter(None, texts))
+    if joined.isascii() and "\0" not in joined and _ESCAPE not in joined:
+        return texts
+    return map(storable, texts)
 
 
 def original(text: str | None) -> str | None:
@@ -188,6 +196,7 @@ request = Table(
     metadata,
     Column("key", Words, primary_key=True),
     Column("session_key", Words, nullable=False),
+    # Without the session's key at its end, see `lib.store_merge`.
     Column("owner_rank", Words, nullable=False),
     Column("at", BigInteger),
     Column("model", Words),
@@ -201,8 +210,9 @@ request = Table(
     Column("service_tier", Words),
     Column("speed", Words),
     Column("region", Words),
-    # The rank of the copy that everything but the owner was taken from.
-    Column("content_rank", Words, nullable=False),
+    # Whose copy everything else was taken from; null where it is the owner's.
+    Column("content_rank", Words),
+    Column("content_session_key", Words),
     # The owner before `version`; its totals changed too.
     Column("previous_session_key", Words),
     Column("version", BigInteger, nullable=False),

@@ -104,7 +104,8 @@ def upgrade() -> None:
         sa.Column("service_tier", words),
         sa.Column("speed", words),
         sa.Column("region", words),
-        sa.Column("content_rank", words, nullable=False),
+        sa.Column("content_rank", words),
+        sa.Column("content_session_key", words),
         sa.Column("previous_session_key", words),
         sa.Column("version", sa.BigInteger(), nullable=False),
     )
