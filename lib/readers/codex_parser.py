@@ -1,0 +1,367 @@
+"""One reading of one rollout of Codex: lines in, facts out.
+
+Only the first `session_meta` of a file describes it; those right behind it are copies of its
+ancestors'. Heavy records without facts (world states, tool outputs, reasoning) are known by
+their first bytes and passed over undecoded, but only when they are written as the CLI writes
+them; anything else is decoded.
+"""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from lib.model import FileFacts, FileState, Session, owner_rank
+from lib.readers import codex_turns
+from lib.readers.codex_records import (
+    Item,
+    Payload,
+    Record,
+    Settings,
+    decode_record,
+    identifier,
+    text_of,
+)
+from lib.readers.codex_turns import Turns
+from lib.readers.codex_usage import Counting, Ledger
+from lib.readers.values import (
+    TITLE_LENGTH,
+    Unreadable,
+    as_count,
+    as_object,
+    as_text,
+    as_time,
+    as_word,
+)
+
+AGENT = "codex"
+HIDDEN_REQUESTS = "hidden_requests"
+_OPENER = b'{"timestamp":'
+OPENERS = (_OPENER,)
+"""First bytes of a record."""
+
+_ANNOUNCES = (0, 169)
+"""The first version known to hold a lock for every thread that it has loaded."""
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_HEAD = re.compile(
+    rb'\{"timestamp":"(20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}Z)",'
+    rb'(?:"ordinal":\d+,)?"type":"(\w+)","payload":\{(?:"type":"(\w+)")?'
+)
+_ITEM = re.compile(rb',"thread_id":"[^"\\]*","turn_id":"[^"\\]*","item":\{"type":"(\w+)"')
+_OUTPUT_ID = re.compile(rb'(?:,"id":"[^"\\]*")?,"call_id":"([\w.:-]+)"')
+
+_RECORDS = frozenset({b"session_meta", b"turn_context", b"token_usage_record"})
+_CALLS = frozenset({b"function_call", b"custom_tool_call", b"local_shell_call"})
+_OUTPUTS = frozenset({b"function_call_output", b"custom_tool_call_output"})
+_TEXTS = frozenset({b"UserMessage", b"AgentMessage"})
+_EVENTS = frozenset(
+    {
+        b"token_count",
+        b"user_message",
+        b"agent_message",
+        b"task_started",
+        b"task_complete",
+        b"turn_aborted",
+        b"error",
+        b"stream_error",
+        b"thread_settings_applied",
+        b"thread_name_updated",
+    }
+)
+_CLOSING_BRACE = ord("}")
+
+
+class Kept(msgspec.Struct, omit_defaults=True):
+    """What is kept between two readings of a file."""
+
+    session: Session
+    counting: Counting
+    turns: Turns
+    begun: bool = False
+    """The first readable record was seen, which decides the thread's id."""
+    described: bool = False
+    """The file's own `session_meta` was seen."""
+    subagent: bool = False
+    newest: int | None = None
+    """The time of the newest record."""
+    broken: bool = False
+    """A response broke off, so that what it used is unknown."""
+
+
+class Parser:
+    """One reading of one rollout: takes its lines, then tells the facts."""
+
+    def __init__(self, path: Path, file: FileState) -> None:
+        self._file = file
+        self._kept = kept = (
+            msgspec.msgpack.decode(file.reader_state, type=Kept)
+            if file.reader_state
+            else Kept(_unread(path), Counting(), Turns())
+        )
+        self._session, self._turns, self._counting = kept.session, kept.turns, kept.counting
+        self._ledger = Ledger(kept.counting, file)
+        self._stamp = b""
+        self._answer: str | None = None
+        self._identify()
+
+    def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
+        """Take one line; answer why it yielded no facts, or None."""
+        head = _HEAD.match(buffer, start, end)
+        if head is not None and self._passes_over(head, buffer, end):
+            return None
+        try:
+            self._take(decode_record(memoryview(buffer)[start:end]))
+        except Unreadable as reason:
+            return str(reason)
+        return None
+
+    @property
+    def asks_permission(self) -> bool:
+        """Whether the newest call without output needs a permission that the user gives."""
+        call = codex_turns.newest_call(self._turns)
+        return call is not None and call.asks
+
+    def finish(self) -> FileFacts:
+        """The facts of this reading; what is to be kept goes into the file's state."""
+        kept, session, file = self._kept, self._session, self._file
+        if not kept.begun:
+            return FileFacts(file, None, [])
+        if self._answer is not None:
+            session.last_message = as_text(self._answer) or session.last_message
+        newest = as_time(self._stamp.decode()) if self._stamp else None
+        kept.newest = max(kept.newest or 0, newest or 0) or None
+        file.session_key = session.key
+        file.reader_state = msgspec.msgpack.encode(kept)
+        return FileFacts(file, self._told(), self._ledger.requests)
+
+    def _told(self) -> Session:
+        """The session as it is told: what follows from the kept facts is put in."""
+        counting, turns = self._counting, self._turns
+        told = msgspec.structs.replace(self._session, flags=self._flags())
+        codex_turns.show(told, turns)
+        told.turns = told.turns or turns.tasks
+        if told.title is None and told.first_prompt is not None:
+            told.title = as_text(" ".join(told.first_prompt.split()), TITLE_LENGTH)
+        told.last_activity_at = self._kept.newest or told.started_at
+        told.context_tokens, told.context_window = counting.context_tokens, counting.context_window
+        told.resets_at = counting.resets_at
+        return told
+
+    def _flags(self) -> list[str]:
+        flags = set(self._counting.flags)
+        if self._session.entrypoint == "codex-tui":
+            flags.add(HIDDEN_REQUESTS)
+        if self._kept.broken:
+            flags.add(codex_turns.BROKEN_STREAMS)
+        if self._session.turns and not self._turns.marked:
+            flags.add(codex_turns.NO_TURN_MARKS)
+        return sorted(flags)
+
+    def _passes_over(self, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
+        """Whether this record is known to hold no facts, or only the end of a tool call."""
+        rest = head.end()
+        call = _OUTPUT_ID.match(buffer, rest, end) if head[3] in _OUTPUTS else None
+        if not self._kept.begun or (call is None and self._matters(head, buffer, end)):
+            return False
+        # A record that was cut off and has the next one glued to it is decoded, and fails.
+        if buffer[end - 1] != _CLOSING_BRACE or buffer.find(_OPENER, rest, end) >= 0:
+            return False
+        if call is not None:
+            self._turns.pending.pop(call[1].decode(), None)
+        self._stamp = max(self._stamp, head[1])
+        return True
+
+    def _matters(self, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
+        kind, inner = head[2], head[3]
+        if kind == b"event_msg":
+            if inner == b"item_completed":
+                item = _ITEM.match(buffer, head.end(), end)
+                return item is None or item[1] in _TEXTS
+            return inner is None or inner in _EVENTS
+        if kind == b"response_item":
+            if inner == b"message":
+                return not (self._turns.prompts_by_event and self._turns.answers_by_event)
+            return inner is None or inner in _CALLS or inner in _OUTPUTS
+        return kind in _RECORDS
+
+    def _take(self, record: Record) -> None:
+        payload = record.payload or Payload()
+        at = as_time(record.timestamp)
+        kept = self._kept
+        if not kept.begun:
+            self._begin(record, payload, at)
+        if at is not None:
+            kept.newest = max(kept.newest or 0, at)
+        match record.type:
+            case "session_meta":
+                self._meta(payload)
+            case "turn_context":
+                self._ledger.begin_turn(payload.turn_id)
+                self._settings(payload)
+            case "token_usage_record":
+                model = self._session.model
+                self._counted(self._ledger.record(payload, at, model, self._session.session_id))
+            case "event_msg":
+                self._event(payload, at)
+            case "response_item":
+                self._item(payload, at)
+            case _:
+                pass
+
+    def _begin(self, record: Record, payload: Payload, at: int | None) -> None:
+        self._kept.begun = True
+        session = self._session
+        thread = identifier(payload.id) if record.type == "session_meta" else None
+        if thread is not None:
+            session.session_id, session.key = thread, f"{AGENT}:{thread}"
+        session.started_at = at
+        self._identify()
+
+    def _identify(self) -> None:
+        session, ledger, counting = self._session, self._ledger, self._counting
+        counting.family = counting.family or session.session_id
+        ledger.session_key = session.key
+        ledger.rank = owner_rank(int(self._kept.subagent), session.started_at, session.key)
+        ledger.rank_of_copies = owner_rank(2, session.started_at, session.key)
+
+    def _meta(self, payload: Payload) -> None:
+        thread = identifier(payload.id)
+        counting = self._counting
+        if self._kept.described:
+            # A copied history begins with the session_meta of its ancestors, the oldest last.
+            if thread not in (None, self._session.session_id) and not self._file.usage_records:
+                counting.family, counting.forked = thread or "", True
+            return
+        self._kept.described = True
+        self._describe(payload)
+        counting.family = self._session.session_id
+        counting.continues = payload.history_base is not None
+        forked_from = identifier(payload.forked_from_id)
+        if forked_from is not None:
+            self._session.forked_from = f"{AGENT}:{forked_from}"
+            counting.forked = True
+            if not counting.continues:
+                counting.family = forked_from
+        self._identify()
+
+    def _describe(self, payload: Payload) -> None:
+        session = self._session
+        spawn = as_object(as_object(as_object(payload.source).get("subagent")).get("thread_spawn"))
+        parent = identifier(payload.parent_thread_id) or as_word(spawn.get("parent_thread_id"))
+        if parent is not None and parent != session.session_id:
+            session.parent_key = f"{AGENT}:{parent}"
+        self._kept.subagent = session.parent_key is not None or "subagent" in as_object(
+            payload.source
+        )
+        session.started_at = as_time(payload.timestamp) or session.started_at
+        session.project_path = as_word(payload.cwd)
+        session.branch = as_word(payload.git.branch) if payload.git is not None else None
+        session.agent_version = as_word(payload.cli_version)
+        session.entrypoint = as_word(payload.originator)
+        session.registered = _version(session.agent_version) >= _ANNOUNCES
+
+    def _settings(self, settings: Payload | Settings) -> None:
+        self._session.model = as_word(settings.model) or self._session.model
+        if settings.approval_policy is not None:
+            self._turns.asks_user = settings.approval_policy != "never" and (
+                settings.approvals_reviewer in (None, "user")
+            )
+
+    def _counted(self, call: bool) -> None:
+        self._session.turn_requests += call
+        if call:
+            codex_turns.progress(self._session)
+
+    def _event(self, payload: Payload, at: int | None) -> None:
+        session, turns = self._session, self._turns
+        match payload.type:
+            case "token_count":
+                self._counted(self._ledger.token_count(payload, at, session.model))
+            case "item_completed":
+                self._completed_item(payload.item or Item(), at)
+            case "user_message":
+                codex_turns.prompt(session, turns, payload.message or "", at, by_event=True)
+            case "agent_message":
+                self._answered(payload.message, by_event=True)
+            case "task_started":
+                self._ledger.begin_turn(payload.turn_id)
+                window = as_count(payload.model_context_window)
+                self._counting.context_window = window or self._counting.context_window
+                codex_turns.started(session, turns, at)
+            case "task_complete":
+                self._answer = payload.last_agent_message or self._answer
+                codex_turns.completed(session, turns, payload)
+                self._kept.broken |= codex_turns.broke_off(session)
+            case _:
+                self._rare_event(payload)
+
+    def _rare_event(self, payload: Payload) -> None:
+        session, turns = self._session, self._turns
+        match payload.type:
+            case "turn_aborted":
+                self._kept.broken = True
+                codex_turns.aborted(session, turns)
+            case "error":
+                error = {"message": payload.message, "codex_error_info": payload.codex_error_info}
+                codex_turns.failed(session, turns, error)
+                self._kept.broken |= codex_turns.broke_off(session)
+            case "stream_error":
+                self._kept.broken = True
+                codex_turns.retrying(session, payload.message)
+            case "thread_settings_applied" if payload.thread_settings is not None:
+                self._settings(payload.thread_settings)
+            case "thread_name_updated":
+                session.title = as_text(payload.thread_name, TITLE_LENGTH) or session.title
+            case _:
+                pass
+
+    def _completed_item(self, item: Item, at: int | None) -> None:
+        text = item.text or text_of(item.content)
+        if item.type == "UserMessage":
+            codex_turns.prompt(self._session, self._turns, text, at, by_event=True)
+        elif item.type == "AgentMessage":
+            self._answered(text, by_event=True)
+
+    def _item(self, payload: Payload, at: int | None) -> None:
+        session, turns = self._session, self._turns
+        if payload.type == "message" and payload.role == "user":
+            codex_turns.prompt(session, turns, text_of(payload.content), at, by_event=False)
+        elif payload.type == "message" and payload.role == "assistant":
+            self._answered(text_of(payload.content), by_event=False)
+        elif payload.type is not None and payload.type.encode() in _CALLS:
+            codex_turns.called(session, turns, payload)
+        elif payload.type is not None and payload.type.encode() in _OUTPUTS:
+            turns.pending.pop(as_word(payload.call_id) or "", None)
+
+    def _answered(self, text: str | None, *, by_event: bool) -> None:
+        if self._turns.answers_by_event and not by_event:
+            return
+        self._answer = text or self._answer
+        codex_turns.answered(self._session, self._turns, by_event=by_event)
+
+
+def waits_for_permission(tail: bytes) -> bool:
+    """Whether the newest call in the last records of a rollout has no output and needs a
+    permission that the user gives. `tail` begins anywhere, also in the middle of a record.
+    """
+    parser = Parser(Path(), FileState(path="", agent=AGENT))
+    buffer = bytearray(tail)
+    start = buffer.find(b"\n") + 1
+    while (end := buffer.find(b"\n", start)) >= 0:
+        parser.consume(buffer, start, end)
+        start = end + 1
+    return parser.asks_permission
+
+
+def _unread(path: Path) -> Session:
+    """A session known by its file's name only."""
+    found = _UUID.findall(path.name.lower())
+    thread = found[-1] if found else path.name.removesuffix(".jsonl")
+    return Session(key=f"{AGENT}:{thread}", agent=AGENT, session_id=thread, source_path=str(path))
+
+
+def _version(text: str | None) -> tuple[int, ...]:
+    """Major and minor version; empty where there is none."""
+    found = re.match(r"(\d{1,6})\.(\d{1,6})", text or "")
+    return (int(found[1]), int(found[2])) if found else ()
