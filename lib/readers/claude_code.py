@@ -17,8 +17,9 @@ import msgspec
 from lib.model import FileFacts, FileState, Session
 from lib.readers.claude_code_live import config_folders, home_folder, live
 from lib.readers.claude_code_records import AGENT, decode_record
+from lib.readers.claude_code_state import State
 from lib.readers.claude_code_tools import MATTERING_RESULTS
-from lib.readers.claude_code_turns import State, Transcript
+from lib.readers.claude_code_transcript import Transcript
 from lib.readers.lines import Increment
 from lib.readers.values import TITLE_LENGTH, Unreadable, as_text, as_time, decode_object, path_name
 
@@ -34,9 +35,9 @@ __all__ = [
     "roots",
 ]
 
-LABEL = "Claude Code"
-VERSION = 1
-PROGRAMS = frozenset({"claude", "claude.exe"})
+LABEL: str = "Claude Code"
+VERSION: int = 1
+PROGRAMS: frozenset[str] = frozenset({"claude", "claude.exe"})
 CANNOT_KNOW: Mapping[str, str] = {
     "background_requests_not_recorded": (
         "A background session makes small requests about its own state that are in no file."
@@ -161,7 +162,7 @@ class _Lines:
 
 
 def _is_whole(buffer: bytearray, start: int, end: int) -> bool:
-    """Whether an undecoded line is one record: none that a kill cut off with the next one behind it."""
+    """Whether an undecoded line is one record, and none that a kill cut off, glued to the next."""
     last = end - 2 if buffer[end - 1] == ord("\r") else end - 1
     return buffer[last] == _CLOSING_BRACE and buffer.rfind(_OPENERS[0], start + 1, end) < 0
 

@@ -40,12 +40,12 @@ _RESET_CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>am|pm)?\b\s*(?:\((?P<zone>[\w/+-]+)\))?",
     re.IGNORECASE,
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MAXIMUM_DEPTH = 4
 
 
 def error_class(status: object, *words: object) -> ErrorClass:
-    """The class of an API failure, from its HTTP status and whatever names and texts it came with."""
+    """The class of an API failure, from its HTTP status and the names and texts it came with."""
     said = " ".join(str(word).lower() for word in (as_count(status), *words) if word)
     for name, pattern in _CLASSES:
         if pattern.search(said):

@@ -136,7 +136,7 @@ def _is_elsewhere(domain: object) -> bool:
 
 @cache
 def _own_domain() -> tuple[str | None, str | None]:
-    """This machine's id and pid namespace; None for what can't be known."""
+    """Our machine's id and pid namespace; None for what can't be known."""
     try:
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip() or None
     except (OSError, ValueError):

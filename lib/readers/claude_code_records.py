@@ -12,7 +12,7 @@ import msgspec
 
 from lib.readers.values import Unreadable, as_list, as_object, decode_object
 
-AGENT = "claude-code"
+AGENT: str = "claude-code"
 
 
 class ToolInput(msgspec.Struct, gc=False):

@@ -7,28 +7,34 @@ stand in `iterations` and become calls of their own.
 """
 
 import hashlib
+from functools import lru_cache
 
 from lib.model import Request
 from lib.readers.claude_code_records import AGENT, Usage
 from lib.readers.values import as_tokens, as_word
+
+_known_word = lru_cache(maxsize=1024)(as_word)
 
 _ITERATIONS_BESIDE_THE_TOTAL = frozenset({"advisor_message", "compaction"})
 
 TOTAL_MISMATCH = "total_mismatch"
 
 
+def repeated_word(value: object) -> str | None:
+    """`as_word` for words that come over and over: models, tiers, regions."""
+    return _known_word(value) if isinstance(value, str) else None
+
+
 def call_id(
-    message_id: object,
-    request_id: object,
-    uuid: object,
-    at: int | None,
-    model: object,
-    usage: Usage,
+    ids: tuple[object, object, object], at: int | None, model: str | None, usage: Usage
 ) -> str:
-    """What tells this call from every other one, the best of what the record offers."""
-    word = as_word(message_id) or as_word(request_id) or as_word(uuid)
-    if word is not None:
-        return word
+    """What tells a call from every other one.
+
+    The first of `ids` (of message, request and record) that there is; else a hash of its figures.
+    """
+    for one in ids:
+        if (word := as_word(one)) is not None:
+            return word
     said = (at, model, usage.input_tokens, usage.output_tokens, usage.cache_read_input_tokens)
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
@@ -45,16 +51,34 @@ def calls_in(
     for number, iteration in enumerate(usage.iterations or ()):
         if iteration.type in _ITERATIONS_BESIDE_THE_TOTAL:
             key = f"{AGENT}:{call}#{number}"
-            named = as_word(iteration.model) or model
+            named = repeated_word(iteration.model) or model
             requests.append(_request(iteration, key, named, at, (session_key, rank), flags))
     return requests, flags
 
 
 def keep_best(requests: dict[str, Request], new: Request) -> None:
-    """Of two records of one call keep the one with more output; of equals the later."""
+    """Merge a record of a call into what is known of it: the smallest rank owns the call.
+
+    The record with the most output, then the most input, tells what it was; of equals the later.
+    """
     old = requests.get(new.key)
-    if old is None or new.output_tokens >= old.output_tokens:
+    if old is None:
         requests[new.key] = new
+        return
+    owner = min((old.owner_rank, old.session_key), (new.owner_rank, new.session_key))
+    best = new if _fullness(new) > _fullness(old) else old
+    best.owner_rank, best.session_key = owner
+    requests[new.key] = best
+
+
+def _fullness(request: Request) -> tuple[int, int, int]:
+    everything_in = (
+        request.input_tokens
+        + request.cache_read_tokens
+        + request.cache_write_5m_tokens
+        + request.cache_write_1h_tokens
+    )
+    return request.output_tokens, everything_in, request.at or -1
 
 
 def _request(
@@ -86,9 +110,9 @@ def _request(
         cache_write_1h_tokens=written_1h,
         reasoning_tokens=reasoning,
         web_search_requests=as_tokens(tools.web_search_requests) if tools is not None else 0,
-        service_tier=as_word(usage.service_tier),
-        speed=as_word(usage.speed),
-        region=as_word(usage.inference_geo),
+        service_tier=repeated_word(usage.service_tier),
+        speed=repeated_word(usage.speed),
+        region=repeated_word(usage.inference_geo),
     )
 
 

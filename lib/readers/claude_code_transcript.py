@@ -1,0 +1,282 @@
+"""What the records of one transcript add up to: the session and its model calls."""
+
+import msgspec
+
+from lib.model import Request, Session, owner_rank
+from lib.readers.claude_code_records import AGENT, Record, Usage, tool_result_in
+from lib.readers.claude_code_state import Pending, State
+from lib.readers.claude_code_tools import MATTERING_RESULTS
+from lib.readers.claude_code_turn import TurnState
+from lib.readers.claude_code_usage import call_id, calls_in, keep_best, repeated_word
+from lib.readers.values import (
+    TITLE_LENGTH,
+    as_count,
+    as_object,
+    as_text,
+    as_time,
+    as_tokens,
+    as_word,
+)
+
+_SYNTHETIC = "<synthetic>"
+_REGISTERED_SINCE = (2, 1, 139)
+
+
+class Transcript:
+    """The facts of one transcript, moved on record by record."""
+
+    def __init__(self, state: State):
+        self.state = state
+        self.requests: dict[str, Request] = {}
+        self.usage_records = 0
+        self.repeated_records = 0
+        self._session = state.session
+        self._turn = TurnState(state)
+        self._last_usage: Usage | None = None
+        self._version: object = None
+        self._branch: object = None
+
+    def apply(self, record: Record) -> None:
+        """Take in one record.
+
+        Raises Unreadable when its usage can't be believed; everything else in it then counts.
+        """
+        match record.type:
+            case "assistant":
+                at, copied = self._observe(record)
+                self._assistant(record, at, copied)
+            case "user" | "system":
+                at, _ = self._observe(record)
+                if self._is_side(record):
+                    return
+                if record.type == "system":
+                    self._turn.system(record, at)
+                else:
+                    for tool_use_id, pending in self._turn.user(record, at):
+                        self._use_result(record, tool_use_id, pending, at)
+            case "progress":
+                self._observe(record)
+                self._nested(record)
+            case "cost-state":
+                self._session.ended_cleanly = True
+            case _:
+                self._titles(record)
+
+    def saw_result(self, tool_use_id: str, at: int | None) -> None:
+        """Take in a tool result of which nothing but its arrival matters."""
+        self._saw_time(at)
+        self._turn.result(tool_use_id)
+
+    def name_subagent(self, title: str) -> None:
+        """Give a subagent the title that its parent gave it."""
+        self.state.titles["meta"] = title
+
+    def facts(self) -> Session | None:
+        """The session as the records so far tell it; None when they tell of none."""
+        session, state = self._session, self.state
+        if not state.seen:
+            return None
+        session.last_message = as_text(self._turn.last_text) or session.last_message
+        session.flags = sorted(state.flags)
+        prompt_line = next(iter((session.first_prompt or "").splitlines()), None)
+        titles = [state.titles.get(kind) for kind in ("custom", "ai", "agent", "meta", "summary")]
+        title = next(filter(None, titles), None) or as_text(prompt_line, TITLE_LENGTH)
+        started_at = session.started_at or state.first_at
+        return msgspec.structs.replace(session, title=title, started_at=started_at)
+
+    def _observe(self, record: Record) -> tuple[int | None, int]:
+        """Take in what every record says; return its time and how far it is a copy."""
+        state, session = self.state, self._session
+        if not state.seen:
+            self._first_record(record)
+        at = as_time(record.timestamp)
+        self._saw_time(at)
+        if session.project_path is None:
+            session.project_path = as_word(record.cwd)
+        if record.git_branch != self._branch:
+            self._branch = record.git_branch
+            session.branch = as_word(record.git_branch) or session.branch
+        if record.version != self._version:
+            self._version = record.version
+            self._saw_version(as_word(record.version))
+        if session.entrypoint is None:
+            session.entrypoint = as_word(record.entrypoint)
+        if record.session_kind == "bg":
+            state.flags.add("background_requests_not_recorded")
+        return at, self._copied(record, at)
+
+    def _first_record(self, record: Record) -> None:
+        state, session = self.state, self._session
+        state.seen = True
+        if state.own_id is None:
+            # A subagent's file of older versions lies beside its parent's and names it inside.
+            state.own_id = as_word(record.session_id)
+            if state.own_id is not None:
+                session.parent_key = f"{AGENT}:{state.own_id}"
+                session.key = f"{session.parent_key}/{session.session_id}"
+
+    def _saw_time(self, at: int | None) -> None:
+        if at is None:
+            return
+        state, session = self.state, self._session
+        if state.first_at is None:
+            state.first_at = at
+        if session.last_activity_at is None or at > session.last_activity_at:
+            session.last_activity_at = at
+
+    def _saw_version(self, version: str | None) -> None:
+        if version is None:
+            return
+        self._session.agent_version = version
+        numbers = version.split("-")[0].split(".")
+        if all(number.isdecimal() and len(number) < 9 for number in numbers):
+            known = tuple(int(number) for number in numbers) >= _REGISTERED_SINCE
+            # Sandboxed desktop sessions run in a machine of their own, with its own registry.
+            elsewhere = "local-agent-mode-sessions" in self._session.source_path
+            self._session.registered = known and not elsewhere
+
+    def _copied(self, record: Record, at: int | None) -> int:
+        """0 for a main call, 1 for a subagent's, 2 for a record that names another session."""
+        own_id, session = self.state.own_id, self._session
+        for named in (record.request_session_id, record.session_id):
+            if named != own_id and isinstance(named, str) and own_id is not None:
+                if session.forked_from is None and session.parent_key is None:
+                    session.forked_from = f"{AGENT}:{as_word(named)}"
+                # What follows the last copy is this session's own beginning.
+                session.started_at = None
+                return 2
+        if session.started_at is None:
+            session.started_at = at
+        return 1 if session.parent_key is not None or record.is_sidechain is True else 0
+
+    def _is_side(self, record: Record) -> bool:
+        return record.is_sidechain is True and self._session.parent_key is None
+
+    def _titles(self, record: Record) -> None:
+        for kind, value in (
+            ("custom", record.custom_title),
+            ("ai", record.ai_title),
+            ("agent", record.agent_name),
+            ("summary", record.summary),
+        ):
+            if (title := as_text(value, TITLE_LENGTH)) is not None:
+                self.state.titles[kind] = title
+
+    def _use_result(
+        self, record: Record, tool_use_id: str, pending: Pending, at: int | None
+    ) -> None:
+        if pending.name not in MATTERING_RESULTS:
+            return
+        result = tool_result_in(record)
+        if pending.name == "WebSearch":
+            self._count_searches(tool_use_id, as_count(result.get("searchCount")), at, pending)
+            return
+        tasks = self.state.tasks
+        created = as_word(as_object(result.get("task")).get("id"))
+        updated = as_word(result.get("taskId"))
+        status = as_object(result.get("statusChange")).get("to")
+        if pending.name == "TaskCreate" and created is not None:
+            tasks[created] = False
+        elif updated is not None and status == "deleted":
+            tasks.pop(updated, None)
+        elif updated is not None and status is not None:
+            tasks[updated] = status == "completed"
+        self._session.todo_done, self._session.todo_total = sum(tasks.values()), len(tasks)
+
+    def _count_searches(
+        self, tool_use_id: str, searches: int | None, at: int | None, pending: Pending
+    ) -> None:
+        """A search is a call of its own to another model; only the number of them is recorded."""
+        if not searches:
+            return
+        self.state.flags.add("web_search_tokens_not_recorded")
+        key = self._session.key
+        request = Request(
+            key=f"{AGENT}:{tool_use_id}",
+            session_key=key,
+            owner_rank=owner_rank(pending.copied, self.state.first_at, key),
+            at=at,
+            model=self._session.model,
+            web_search_requests=searches,
+        )
+        keep_best(self.requests, request)
+
+    def _assistant(self, record: Record, at: int | None, copied: int) -> None:
+        if record.is_aborted_mid_stream or record.stream_cut_cause:
+            self.state.flags.add("stream_cut")
+        side = self._is_side(record)
+        if record.is_api_error_message:
+            if not side:
+                self._turn.failure(record, at)
+            return
+        message = record.message
+        if message is None or message.model == _SYNTHETIC:
+            return
+        usage, model = message.usage, repeated_word(message.model)
+        call = None
+        if usage is not None:
+            call = call_id((message.id, record.request_id, record.uuid), at, model, usage)
+        if not side:
+            self._turn.answer(message, call, at, copied)
+            if model is not None:
+                self._session.model = model
+                self._session.context_window = 1_000_000 if "[1m]" in model else None
+        if usage is None or call is None or self._repeats(usage, call, model, at, copied):
+            return
+        self._call(usage, call, model, at, copied)
+        if not side:
+            self._session.context_tokens = _context(usage)
+
+    def _nested(self, record: Record) -> None:
+        """A subagent's call, reported to its parent by versions that kept no file for it."""
+        nested = record.data.message if record.data is not None else None
+        message = nested.message if nested is not None else None
+        if nested is None or message is None or message.usage is None:
+            return
+        if message.model != _SYNTHETIC:
+            at, model = as_time(nested.timestamp), repeated_word(message.model)
+            ids = (message.id, nested.request_id, nested.uuid)
+            self._call(message.usage, call_id(ids, at, model, message.usage), model, at, 3)
+
+    def _repeats(
+        self, usage: Usage, call: str, model: str | None, at: int | None, copied: int
+    ) -> bool:
+        """Whether the call is known to the last figure, as it is for each further content block."""
+        if call != self.state.last_call or usage != self._last_usage or usage.iterations:
+            return False
+        known = self.requests.get(f"{AGENT}:{call}")
+        if known is None or known.at is None or at is None or known.model != model:
+            return False
+        if known.owner_rank != owner_rank(copied, self.state.first_at, self._session.key):
+            return False
+        known.at = max(known.at, at)
+        self.usage_records += 1
+        self.repeated_records += 1
+        return True
+
+    def _call(
+        self, usage: Usage, call: str, model: str | None, at: int | None, copied: int
+    ) -> None:
+        state, key = self.state, self._session.key
+        self.usage_records += 1
+        self.repeated_records += call == state.last_call
+        state.last_call, self._last_usage = call, usage
+        rank = owner_rank(copied, state.first_at, key)
+        requests, flags = calls_in(usage, call, model, at, key, rank)
+        state.flags |= flags
+        if at is None:
+            state.flags.add("missing_timestamp")
+        if model is None:
+            state.flags.add("missing_model")
+        for request in requests:
+            keep_best(self.requests, request)
+
+
+def _context(usage: Usage) -> int:
+    """Tokens that the model had before it when it had answered."""
+    return (
+        as_tokens(usage.input_tokens)
+        + as_tokens(usage.cache_read_input_tokens)
+        + as_tokens(usage.cache_creation_input_tokens)
+        + as_tokens(usage.output_tokens)
+    )
