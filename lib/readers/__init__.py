@@ -1,9 +1,9 @@
 """Every agent that can be read. A new one is a module of the shape `base.Reader`, listed here."""
 
-from lib.readers import claude_code
+from lib.readers import claude_code, codex
 from lib.readers.base import Reader
 
-READERS: tuple[Reader, ...] = (claude_code,)
+READERS: tuple[Reader, ...] = (claude_code, codex)
 
 
 LABELS = {reader.AGENT: reader.LABEL for reader in READERS}
