@@ -64,11 +64,12 @@ def _log_normal(median: int, sigma: float, score: float) -> float:
 class Tree:
     """Writes sessions below `folder` until the planned sizes are used up."""
 
-    def __init__(self, folder: Path, seed: int, until: float):
+    def __init__(self, folder: Path, seed: int, until: float, days: float):
         self.folder = folder
         self.chance = Chance(seed)
         self.truth = Truth()
         self.until = until
+        self.days = days
         self.bytes = 0
         self._planned_left = self._bytes_left = 0
 
@@ -179,7 +180,7 @@ class Tree:
 
     def _start(self, size: int) -> float:
         """A start early enough for `size` bytes of work, more often recent than long ago."""
-        age = self.chance.random() ** 2 * DAYS * 86_400
+        age = self.chance.random() ** 2 * self.days * 86_400
         return self.until - age - size / 900
 
     def _save(self, path: Path, agent: str, session: ClaudeFile | CodexFile) -> None:
@@ -202,9 +203,14 @@ def parse_bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS.get(match[2], 1))
 
 
-def write_tree(folder: Path, total: int, files: int, seed: int, until: float) -> dict[str, object]:
-    """Write the tree and its `truth.json`; return the truth. Raises OSError where it can't."""
-    tree = Tree(folder, seed, until)
+def write_tree(
+    folder: Path, total: int, files: int, seed: int, until: float, days: float = DAYS
+) -> dict[str, object]:
+    """Write the tree and its `truth.json`; return the truth. Raises OSError where it can't.
+
+    Sessions start up to `days` before `until` (seconds since the epoch).
+    """
+    tree = Tree(folder, seed, until, days)
     tree.write(total, files)
     truth: dict[str, object] = {
         "arguments": {"bytes": total, "files": files, "seed": seed, "until": until},
