@@ -342,6 +342,7 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
     for column in ("progress", "context_share", "cost_usd", "subagent_cost_usd", "duration_ms"):
         frame[column] = frame[column].astype("float64")
+    frame["sample"] = frame["sample"].astype(bool)
     frame["project"] = _project_names(frame["project_path"])
     return frame
 

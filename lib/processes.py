@@ -79,7 +79,7 @@ def arguments(pid: int) -> list[str]:
     """The command line of a process; empty when it can't be read."""
     try:
         return psutil.Process(pid).cmdline()
-    except (psutil.Error, OSError):
+    except (psutil.Error, OSError, ValueError):
         return []
 
 
@@ -87,7 +87,7 @@ def descendants(pid: int) -> list[int]:
     """Pids of all processes below `pid`, by parent links; empty when it is gone."""
     try:
         return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
+    except (psutil.Error, ValueError):
         return []
 
 
@@ -95,7 +95,7 @@ def environment_value(pid: int, name: str) -> str | None:
     """One variable of a process of the same user; None when unset or not readable."""
     try:
         return psutil.Process(pid).environ().get(name)
-    except (psutil.Error, OSError):
+    except (psutil.Error, OSError, ValueError):
         return None
 
 

@@ -18,7 +18,15 @@ from lib import processes
 from lib.model import Evidence, Turn
 from lib.processes import ProcessFact
 from lib.readers.claude_code_records import AGENT
-from lib.readers.values import TITLE_LENGTH, Unreadable, as_text, as_time, as_word, decode_object
+from lib.readers.values import (
+    TITLE_LENGTH,
+    Unreadable,
+    as_count,
+    as_text,
+    as_time,
+    as_word,
+    decode_object,
+)
 
 SOURCE = "claude-registry"
 
@@ -85,12 +93,10 @@ def _evidence(path: Path, now: int) -> Evidence | None:
         title=_given_name(claim),
         started_at=as_time(claim.get("startedAt")),
     )
-    if _is_elsewhere(claim.get("pidDomain")):
-        return evidence
-    pid = int(path.stem)
-    process = processes.look(pid)
-    if process is None or not _is_writer(process, claim):
-        return None
+    process = _writer(path, claim)
+    if process is None:
+        return evidence if _is_elsewhere(claim.get("pidDomain")) else None
+    pid = process.pid
     status = claim.get("status")
     evidence.pid, evidence.process_started = pid, process.started
     evidence.process = "suspended" if process.suspended else "alive"
@@ -113,6 +119,15 @@ def _given_name(claim: dict[str, Any]) -> str | None:
     return as_text(claim.get("name"), TITLE_LENGTH) if chosen else None
 
 
+def _writer(path: Path, claim: dict[str, Any]) -> ProcessFact | None:
+    """The live process that wrote the file. Its pid stands in the file and is the file's name."""
+    for pid in dict.fromkeys([as_count(claim.get("pid")), int(path.stem)]):
+        process = processes.look(pid) if pid else None
+        if process is not None and _is_writer(process, claim):
+            return process
+    return None
+
+
 def _is_writer(process: ProcessFact, claim: dict[str, Any]) -> bool:
     """Whether this process wrote the file, rather than a later one with the same pid."""
     mark = claim.get("procStart")
@@ -127,11 +142,10 @@ def _is_writer(process: ProcessFact, claim: dict[str, Any]) -> bool:
 def _is_elsewhere(domain: object) -> bool:
     """Whether the pid counts on another machine or in another pid namespace than ours."""
     theirs = _DOMAIN.fullmatch(domain) if isinstance(domain, str) else None
-    if theirs is None:
-        return False
     machine, namespace = _own_domain()
-    known = not _NO_MACHINE.fullmatch(theirs[1]) and machine is not None
-    return (known and theirs[1] != machine) or (namespace is not None and theirs[2] != namespace)
+    if theirs is None or machine is None or _NO_MACHINE.fullmatch(theirs[1]):
+        return False
+    return theirs[1] != machine or (namespace is not None and theirs[2] != namespace)
 
 
 @cache

@@ -113,6 +113,8 @@ def as_tokens(value: object) -> int:
 
     Raises Unreadable when it is negative or beyond anything a model can do.
     """
+    if type(value) is int and 0 <= value <= MAXIMUM_TOKENS:
+        return value
     if value is None or isinstance(value, bool):
         return 0
     if isinstance(value, str):
