@@ -7,14 +7,13 @@ writers take turns, and a row carries the version of the transaction that change
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
     Connection,
     Engine,
-    Row,
     Table,
     case,
     cast,
@@ -27,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from lib.model import DaemonRow, Event, Evidence, FileState, Request, Session, Skip, SourceRow
+from lib.model import DaemonRow, Event, Evidence, FileState, SourceRow
 from lib.store_engine import (
     StoreError,
     StoreTooNew,
@@ -45,6 +44,7 @@ from lib.store_merge import (
     request_upsert,
     session_upsert,
 )
+from lib.store_rows import QUARTER_HOUR, Batch, Counts, FileRow, SessionRow, Usage
 from lib.store_schema import (
     daemon,
     dismissal,
@@ -58,6 +58,7 @@ from lib.store_schema import (
 )
 
 __all__ = [
+    "QUARTER_HOUR",
     "Batch",
     "Counts",
     "FileRow",
@@ -67,85 +68,6 @@ __all__ = [
     "StoreTooNew",
     "Usage",
 ]
-
-QUARTER_HOUR = 15 * 60 * 1000
-"""Usage is summed by quarter hours: every time zone's midnight is the start of one."""
-
-
-class Batch(msgspec.Struct):
-    """Facts to be written together, or not at all."""
-
-    files: list[FileState] = []
-    sessions: list[Session] = []
-    requests: list[Request] = []
-    evidence: list[Evidence] = []
-    events: list[Event] = []
-
-
-class SessionRow(Session, kw_only=True):
-    """A session as stored."""
-
-    version: int
-    dismissed_at: int | None = None
-
-
-class Usage(NamedTuple):
-    """The sums over the model calls of one session that agree in everything a price depends on."""
-
-    session_key: str
-    model: str | None
-    quarter_hour: int | None
-    """The calls' time in whole `QUARTER_HOUR`s since the epoch; None where it is unknown."""
-    band: int
-    """How many of the thresholds the call's own prompt exceeded, cached tokens included."""
-    service_tier: str | None
-    speed: str | None
-    region: str | None
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_5m_tokens: int
-    cache_write_1h_tokens: int
-    reasoning_tokens: int
-    web_search_requests: int
-
-
-class FileRow(NamedTuple):
-    """How the reading of one file went."""
-
-    path: str
-    agent: str
-    machine: str
-    size: int
-    offset: int
-    records: int
-    skipped: dict[str, int]
-    skips: list[Skip]
-    error: str | None
-    gone: bool
-
-
-class Counts(NamedTuple):
-    """What became of the records of all files."""
-
-    records: int
-    usage_records: int
-    """Records that carried a model call's usage, copies included."""
-    repeated_records: int
-    """Of those, records that repeat the call of the usage record before them in the same file."""
-    requests: int
-    """Model calls, each once."""
-    skipped: dict[str, int]
-    """Unreadable records by reason."""
-
-    @property
-    def duplicates(self) -> dict[str, int]:
-        """Usage records that are not counted, by reason."""
-        return {
-            "repeated_record": self.repeated_records,
-            "copied_call": self.usage_records - self.repeated_records - self.requests,
-        }
 
 
 class Store:
@@ -195,12 +117,15 @@ class Store:
         with writing(self._engine) as connection:
             version = _next_version(connection)
             files = _send(connection, self._files, self._files.rows(batch.files))
-            visible = _send(connection, self._sessions, self._sessions.rows(batch.sessions, version))
+            versions = [version] * len(batch.sessions)
+            sessions = self._sessions.rows(batch.sessions, version=versions)
+            visible = _send(connection, self._sessions, sessions)
             requests = request_rows(self._requests, batch.requests, version)
             if _send(connection, self._requests, requests):
                 _mark_sessions_of_requests(connection, version)
                 visible = True
-            claims = self._evidence.rows(batch.evidence, version)
+            versions = [version] * len(batch.evidence)
+            claims = self._evidence.rows(batch.evidence, version=versions)
             if _send(connection, self._evidence, claims):
                 _mark_sessions_of_evidence(connection, version)
                 visible = True
@@ -214,8 +139,8 @@ class Store:
     def file_states(self, machine: str) -> dict[str, FileState]:
         """How far each file of one machine was read, by path."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(file).where(file.c.machine == machine))
-            return {row.path: FileState(**row._mapping) for row in rows}
+            rows = connection.execute(select(file).where(file.c.machine == machine)).mappings()
+            return {row["path"]: FileState(**row) for row in rows}
 
     def files(self) -> list[FileRow]:
         """How the reading of every file of every machine went."""
@@ -232,14 +157,14 @@ class Store:
             .where(session.c.version > since)
         )
         with reading(self._engine) as connection:
-            return [SessionRow(**row._mapping) for row in connection.execute(statement)]
+            return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
     def evidence(self, since: int = 0) -> list[Evidence]:
-        """The newest claim of every source on every session, of those that changed after a version."""
+        """Every source's newest claim on a session, of those that changed after a version."""
         columns = [evidence.c[name] for name in Evidence.__struct_fields__]
         statement = select(*columns).where(evidence.c.version > since)
         with reading(self._engine) as connection:
-            return [Evidence(**row._mapping) for row in connection.execute(statement)]
+            return [Evidence(**row) for row in connection.execute(statement).mappings()]
 
     def usage(self, since: int = 0, thresholds: Sequence[int] = ()) -> list[Usage]:
         """All usage of the sessions that `sessions(since)` returns, summed as far as prices allow.
@@ -252,14 +177,15 @@ class Store:
 
     def counts(self) -> Counts:
         """What became of the records of all files."""
-        sums = [file.c.records, file.c.usage_records, file.c.repeated_records]
+        column = file.c
+        sums = select(
+            _sum(column.records), _sum(column.usage_records), _sum(column.repeated_records)
+        )
         with reading(self._engine) as connection:
-            records, usage, repeated = connection.execute(
-                select(*(_sum(column) for column in sums))
-            ).one()
+            records, usage, repeated = connection.execute(sums).one()
             requests = connection.execute(select(func.count()).select_from(request)).scalar_one()
             skipped: Counter[str] = Counter()
-            for reasons in connection.execute(select(file.c.skipped)).scalars():
+            for reasons in connection.execute(select(column.skipped)).scalars():
                 skipped.update(reasons)
         return Counts(records, usage, repeated, requests, dict(skipped))
 
@@ -267,7 +193,7 @@ class Store:
         """The first `limit` events after one, oldest first."""
         statement = select(event).where(event.c.id > since_id).order_by(event.c.id).limit(limit)
         with reading(self._engine) as connection:
-            return [Event(**row._mapping) for row in connection.execute(statement)]
+            return [Event(**row) for row in connection.execute(statement).mappings()]
 
     def dismiss(self, key: str, at: int) -> None:
         """Hide a session for good, for everyone who reads this store."""
@@ -294,7 +220,7 @@ class Store:
         """Every machine's daemon, alive or not."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(daemon).order_by(daemon.c.machine))
-            return [DaemonRow(**row._mapping) for row in rows]
+            return [DaemonRow(**row) for row in rows.mappings()]
 
     def save_sources(self, rows: Sequence[SourceRow]) -> None:
         """Replace the sources of the machines that `rows` name; `rows` are all of theirs."""
@@ -305,7 +231,7 @@ class Store:
         order = (source.c.machine, source.c.agent, source.c.root)
         with reading(self._engine) as connection:
             rows = connection.execute(select(source).order_by(*order))
-            return [SourceRow(**row._mapping) for row in rows]
+            return [SourceRow(**row) for row in rows.mappings()]
 
     def _replace(self, table: Table, rows: Sequence[DaemonRow | SourceRow]) -> None:
         if not rows:
@@ -380,9 +306,7 @@ def _usage_query(since: int, thresholds: Sequence[int]) -> Any:
         + call.cache_write_5m_tokens
         + call.cache_write_1h_tokens
     )
-    bands = [
-        (prompt > threshold, number) for number, threshold in enumerate(sorted(thresholds), 1)
-    ]
+    bands = [(prompt > threshold, number) for number, threshold in enumerate(sorted(thresholds), 1)]
     band = case(*reversed(bands), else_=0) if bands else literal(0)
     names = Usage._fields[Usage._fields.index("input_tokens") :]
     calls = select(

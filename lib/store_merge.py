@@ -7,6 +7,7 @@ their copies arrive, and however often.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lib.model import Request
+from lib.model import Evidence, FileState, Request, Session
 from lib.store_schema import Words, evidence, file, request, session, storable_column
 
 Excluded = Any
@@ -36,11 +37,15 @@ Conversion = Callable[[Sequence[Any]], Iterable[Any]]
 
 
 class Upsert:
-    """One table's statement, compiled once, for rows as plain tuples."""
+    """One table's statement, compiled once, for rows as plain tuples.
+
+    A row is the fields of a struct, and the version where the table has one.
+    """
 
     def __init__(
         self,
         table: Table,
+        fields: tuple[str, ...],
         dialect: Dialect,
         new_values: Callable[[Excluded], dict[str, Any]],
         condition: Callable[[Excluded], ColumnElement[bool]],
@@ -51,22 +56,24 @@ class Upsert:
             set_=new_values(insert.excluded),
             where=condition(insert.excluded),
         )
-        self.sql = str(statement.compile(dialect=dialect))
-        self._to_database = [_conversion(column, dialect) for column in table.columns]
+        names = [*fields, "version"] if "version" in table.c else list(fields)
+        self._columns = [
+            (column.name, _conversion(column, dialect))
+            for column in table.columns
+            if column.name in names
+        ]
+        self.sql = str(statement.compile(dialect=dialect, column_keys=names))
 
-    def rows(self, structs: Sequence[msgspec.Struct], *more: Any) -> list[tuple[Any, ...]]:
-        """One tuple a struct: its fields, then each of `more` (a list of one each, or one for all)."""
-        if not structs:
-            return []
+    def rows(
+        self, structs: Sequence[msgspec.Struct], **given: Sequence[Any]
+    ) -> list[tuple[Any, ...]]:
+        """One tuple a struct. `given` columns replace the structs' fields, or are none of them."""
         # By column, not by row: most columns of a hundred thousand rows need no conversion.
         columns = [
-            *zip(*map(msgspec.structs.astuple, structs), strict=True),
-            *(one if isinstance(one, list) else [one] * len(structs) for one in more),
+            convert(given[name] if name in given else list(map(attrgetter(name), structs)))
+            for name, convert in self._columns
         ]
-        converted = [
-            convert(column) for column, convert in zip(columns, self._to_database, strict=True)
-        ]
-        return list(zip(*converted, strict=True))
+        return list(zip(*columns, strict=True))
 
 
 def _conversion(column: Column[Any], dialect: Dialect) -> Conversion:
@@ -96,6 +103,7 @@ def file_upsert(dialect: Dialect) -> Upsert:
     """The newest state of a file replaces the stored one."""
     return Upsert(
         file,
+        FileState.__struct_fields__,
         dialect,
         lambda new: _all_but_key(file, new),
         lambda new: _differs(file, new),
@@ -103,13 +111,14 @@ def file_upsert(dialect: Dialect) -> Upsert:
 
 
 def session_upsert(dialect: Dialect) -> Upsert:
-    """Of two files that tell the same session (an archived copy), the one with later activity counts.
+    """Of two files that tell the same session (an archived copy), the one active later counts.
 
     A file that was read again always replaces what it said before.
     """
     nothing = literal_column("0")
     return Upsert(
         session,
+        Session.__struct_fields__,
         dialect,
         lambda new: _all_but_key(session, new),
         lambda new: and_(
@@ -130,6 +139,7 @@ def evidence_upsert(dialect: Dialect) -> Upsert:
     """A claim that only repeats the stored one leaves it, and when it was first observed, alone."""
     return Upsert(
         evidence,
+        Evidence.__struct_fields__,
         dialect,
         lambda new: _all_but_key(evidence, new),
         lambda new: _differs(evidence, new, "version", "observed_at"),
@@ -196,7 +206,11 @@ def request_upsert(dialect: Dialect) -> Upsert:
         }
 
     return Upsert(
-        request, dialect, new_values, lambda new: or_(owner_changes(new), content_changes(new))
+        request,
+        Request.__struct_fields__,
+        dialect,
+        new_values,
+        lambda new: or_(owner_changes(new), content_changes(new)),
     )
 
 
@@ -208,11 +222,8 @@ def request_rows(
     A rank ends in the session's key, which stands beside it and decides between equal ranks:
     without it a row is a third smaller.
     """
-    short = [
-        msgspec.structs.replace(one, owner_rank=one.owner_rank.removesuffix(one.session_key))
-        for one in requests
-    ]
-    return upsert.rows(short, None, None, None, version)
+    ranks = [one.owner_rank.removesuffix(one.session_key) for one in requests]
+    return upsert.rows(requests, owner_rank=ranks, version=[version] * len(requests))
 
 
 def _fullness(row: Excluded) -> list[ColumnElement[Any]]:

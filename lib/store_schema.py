@@ -73,10 +73,10 @@ class Words(TypeDecorator[str]):
         collation = "C" if dialect.name == "postgresql" else None
         return dialect.type_descriptor(Text(collation=collation))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         return storable(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         return original(value)
 
 
@@ -91,10 +91,10 @@ class Json(TypeDecorator[Any]):
         self.kind = kind
         self._decode: Callable[[str], Any] = msgspec.json.Decoder(kind).decode
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002
         return msgspec.json.encode(value).decode()
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return self._decode(value or "null")
 
 
@@ -104,10 +104,10 @@ class Whole(TypeDecorator[int]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         return None if value is None else int(value)
 
 

@@ -1,0 +1,86 @@
+"""What goes into the store in one piece, and the rows that come out of it."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from lib.model import Event, Evidence, FileState, Request, Session, Skip
+
+QUARTER_HOUR = 15 * 60 * 1000
+"""Usage is summed by quarter hours: every time zone's midnight is the start of one."""
+
+
+class Batch(msgspec.Struct):
+    """Facts to be written together, or not at all."""
+
+    files: list[FileState] = []
+    sessions: list[Session] = []
+    requests: list[Request] = []
+    evidence: list[Evidence] = []
+    events: list[Event] = []
+
+
+class SessionRow(Session, kw_only=True):
+    """A session as stored."""
+
+    version: int
+    dismissed_at: int | None = None
+
+
+class Usage(NamedTuple):
+    """The sums over the model calls of one session that agree in everything a price depends on."""
+
+    session_key: str
+    model: str | None
+    quarter_hour: int | None
+    """The calls' time in whole `QUARTER_HOUR`s since the epoch; None where it is unknown."""
+    band: int
+    """How many of the thresholds the call's own prompt exceeded, cached tokens included."""
+    service_tier: str | None
+    speed: str | None
+    region: str | None
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    web_search_requests: int
+
+
+class FileRow(NamedTuple):
+    """How the reading of one file went."""
+
+    path: str
+    agent: str
+    machine: str
+    size: int
+    offset: int
+    records: int
+    skipped: dict[str, int]
+    skips: list[Skip]
+    error: str | None
+    gone: bool
+
+
+class Counts(NamedTuple):
+    """What became of the records of all files."""
+
+    records: int
+    usage_records: int
+    """Records that carried a model call's usage, copies included."""
+    repeated_records: int
+    """Of those, records that repeat the call of the usage record before them in the same file."""
+    requests: int
+    """Model calls, each once."""
+    skipped: dict[str, int]
+    """Unreadable records by reason."""
+
+    @property
+    def duplicates(self) -> dict[str, int]:
+        """Usage records that are not counted, by reason."""
+        return {
+            "repeated_record": self.repeated_records,
+            "copied_call": self.usage_records - self.repeated_records - self.requests,
+        }
