@@ -46,29 +46,53 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _HEAD = re.compile(
     rb'\{"timestamp":"(20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}Z)",'
-    rb'(?:"ordinal":\d+,)?"type":"(\w+)","payload":\{(?:"type":"(\w+)")?'
+    rb'(?:"ordinal":\d+,)?"type":"(\w+","payload":\{(?:"type":"\w+")?)'
 )
+"""First bytes of a record as the CLI writes it: its time, and its kind and its payload's kind."""
 _ITEM = re.compile(rb',"thread_id":"[^"\\]*","turn_id":"[^"\\]*","item":\{"type":"(\w+)"')
 _OUTPUT_ID = re.compile(rb'(?:,"id":"[^"\\]*")?,"call_id":"([\w.:-]+)"')
 
-_RECORDS = frozenset({b"session_meta", b"turn_context", b"token_usage_record"})
-_CALLS = frozenset({b"function_call", b"custom_tool_call", b"local_shell_call"})
-_OUTPUTS = frozenset({b"function_call_output", b"custom_tool_call_output"})
+
+def _heads(kind: str, *inner: str) -> frozenset[bytes]:
+    return frozenset(f'{kind}","payload":{{"type":"{name}"'.encode() for name in inner)
+
+
+_CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
+_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _TEXTS = frozenset({b"UserMessage", b"AgentMessage"})
-_EVENTS = frozenset(
-    {
-        b"token_count",
-        b"user_message",
-        b"agent_message",
-        b"task_started",
-        b"task_complete",
-        b"turn_aborted",
-        b"error",
-        b"stream_error",
-        b"thread_settings_applied",
-        b"thread_name_updated",
-    }
+_OUTPUT_HEADS = _heads("response_item", *_OUTPUTS)
+_ITEM_HEADS = _heads("event_msg", "item_completed")
+_MESSAGE_HEADS = _heads("response_item", "message")
+_PASSED_HEADS = _heads(
+    "response_item",
+    "reasoning",
+    "agent_message",
+    "web_search_call",
+    "tool_search_call",
+    "tool_search_output",
+    "image_generation_call",
+    "compaction",
+    "context_compaction",
+    "ghost_snapshot",
+) | _heads(
+    "event_msg",
+    "agent_reasoning",
+    "agent_reasoning_raw_content",
+    "agent_reasoning_section_break",
+    "exec_command_begin",
+    "exec_command_end",
+    "exec_command_output_delta",
+    "patch_apply_begin",
+    "patch_apply_end",
+    "mcp_tool_call_begin",
+    "mcp_tool_call_end",
+    "web_search_end",
+    "view_image_tool_call",
+    "context_compacted",
+    "turn_diff",
 )
+"""Kinds that hold no facts. Unknown ones are decoded, so that only known ones are passed over."""
+_PASSED_KINDS = (b'world_state"', b'compacted"')
 _CLOSING_BRACE = ord("}")
 
 
@@ -83,8 +107,10 @@ class Kept(msgspec.Struct, omit_defaults=True):
     described: bool = False
     """The file's own `session_meta` was seen."""
     subagent: bool = False
+    stamp: str = ""
+    """The newest time of a record, as the CLI writes times."""
     newest: int | None = None
-    """The time of the newest record."""
+    """The newest time of the records that are written in another way."""
     broken: bool = False
     """A response broke off, so that what it used is unknown."""
 
@@ -108,10 +134,13 @@ class Parser:
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take one line; answer why it yielded no facts, or None."""
         head = _HEAD.match(buffer, start, end)
-        if head is not None and self._passes_over(head, buffer, end):
-            return None
+        if head is not None:
+            if self._passes_over(head, buffer, end):
+                return None
+            self._stamp = max(self._stamp, head[1])
         try:
-            self._take(decode_record(memoryview(buffer)[start:end]))
+            record = decode_record(memoryview(buffer)[start:end])
+            self._take(record, stamped=head is not None)
         except Unreadable as reason:
             return str(reason)
         return None
@@ -128,9 +157,8 @@ class Parser:
         if not kept.begun:
             return FileFacts(file, None, [])
         if self._answer is not None:
-            session.last_message = as_text(self._answer) or session.last_message
-        newest = as_time(self._stamp.decode()) if self._stamp else None
-        kept.newest = max(kept.newest or 0, newest or 0) or None
+            session.last_message = as_text(self._answer)
+        kept.stamp = max(kept.stamp, self._stamp.decode())
         file.session_key = session.key
         file.reader_state = msgspec.msgpack.encode(kept)
         return FileFacts(file, self._told(), self._ledger.requests)
@@ -143,7 +171,7 @@ class Parser:
         told.turns = told.turns or turns.tasks
         if told.title is None and told.first_prompt is not None:
             told.title = as_text(" ".join(told.first_prompt.split()), TITLE_LENGTH)
-        told.last_activity_at = self._kept.newest or told.started_at
+        told.last_activity_at = max(self._kept.newest or 0, as_time(self._kept.stamp) or 0) or None
         told.context_tokens, told.context_window = counting.context_tokens, counting.context_window
         told.resets_at = counting.resets_at
         return told
@@ -160,38 +188,35 @@ class Parser:
 
     def _passes_over(self, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
         """Whether this record is known to hold no facts, or only the end of a tool call."""
+        stamp, kind = head.group(1, 2)
         rest = head.end()
-        call = _OUTPUT_ID.match(buffer, rest, end) if head[3] in _OUTPUTS else None
-        if not self._kept.begun or (call is None and self._matters(head, buffer, end)):
+        call = None
+        if kind in _OUTPUT_HEADS:
+            call = _OUTPUT_ID.match(buffer, rest, end)
+            passed = call is not None
+        elif kind in _ITEM_HEADS:
+            item = _ITEM.match(buffer, rest, end)
+            passed = item is not None and item[1] not in _TEXTS
+        elif kind in _MESSAGE_HEADS:
+            passed = self._turns.prompts_by_event and self._turns.answers_by_event
+        else:
+            passed = kind in _PASSED_HEADS or kind.startswith(_PASSED_KINDS)
+        if not passed or not self._kept.begun:
             return False
         # A record that was cut off and has the next one glued to it is decoded, and fails.
         if buffer[end - 1] != _CLOSING_BRACE or buffer.find(_OPENER, rest, end) >= 0:
             return False
         if call is not None:
             self._turns.pending.pop(call[1].decode(), None)
-        self._stamp = max(self._stamp, head[1])
+        self._stamp = max(self._stamp, stamp)
         return True
 
-    def _matters(self, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
-        kind, inner = head[2], head[3]
-        if kind == b"event_msg":
-            if inner == b"item_completed":
-                item = _ITEM.match(buffer, head.end(), end)
-                return item is None or item[1] in _TEXTS
-            return inner is None or inner in _EVENTS
-        if kind == b"response_item":
-            if inner == b"message":
-                return not (self._turns.prompts_by_event and self._turns.answers_by_event)
-            return inner is None or inner in _CALLS or inner in _OUTPUTS
-        return kind in _RECORDS
-
-    def _take(self, record: Record) -> None:
+    def _take(self, record: Record, *, stamped: bool) -> None:
         payload = record.payload or Payload()
-        at = as_time(record.timestamp)
         kept = self._kept
         if not kept.begun:
-            self._begin(record, payload, at)
-        if at is not None:
+            self._begin(record, payload)
+        if not stamped and (at := as_time(record.timestamp)) is not None:
             kept.newest = max(kept.newest or 0, at)
         match record.type:
             case "session_meta":
@@ -200,27 +225,31 @@ class Parser:
                 self._ledger.begin_turn(payload.turn_id)
                 self._settings(payload)
             case "token_usage_record":
-                model = self._session.model
-                self._counted(self._ledger.record(payload, at, model, self._session.session_id))
+                session = self._session
+                self._counted(
+                    self._ledger.record(
+                        payload, record.timestamp, session.model, session.session_id
+                    )
+                )
             case "event_msg":
-                self._event(payload, at)
+                self._event(payload, record.timestamp)
             case "response_item":
-                self._item(payload, at)
+                self._item(payload, record.timestamp)
             case _:
                 pass
 
-    def _begin(self, record: Record, payload: Payload, at: int | None) -> None:
+    def _begin(self, record: Record, payload: Payload) -> None:
         self._kept.begun = True
         session = self._session
         thread = identifier(payload.id) if record.type == "session_meta" else None
         if thread is not None:
             session.session_id, session.key = thread, f"{AGENT}:{thread}"
-        session.started_at = at
+        session.started_at = as_time(record.timestamp)
+        self._counting.family = session.session_id
         self._identify()
 
     def _identify(self) -> None:
-        session, ledger, counting = self._session, self._ledger, self._counting
-        counting.family = counting.family or session.session_id
+        session, ledger = self._session, self._ledger
         ledger.session_key = session.key
         ledger.rank = owner_rank(int(self._kept.subagent), session.started_at, session.key)
         ledger.rank_of_copies = owner_rank(2, session.started_at, session.key)
@@ -273,22 +302,24 @@ class Parser:
         if call:
             codex_turns.progress(self._session)
 
-    def _event(self, payload: Payload, at: int | None) -> None:
+    def _event(self, payload: Payload, timestamp: object) -> None:
         session, turns = self._session, self._turns
         match payload.type:
             case "token_count":
-                self._counted(self._ledger.token_count(payload, at, session.model))
+                self._counted(self._ledger.token_count(payload, timestamp, session.model))
             case "item_completed":
-                self._completed_item(payload.item or Item(), at)
+                self._completed_item(payload.item or Item(), timestamp)
             case "user_message":
-                codex_turns.prompt(session, turns, payload.message or "", at, by_event=True)
+                codex_turns.prompt(
+                    session, turns, payload.message or "", as_time(timestamp), by_event=True
+                )
             case "agent_message":
                 self._answered(payload.message, by_event=True)
             case "task_started":
                 self._ledger.begin_turn(payload.turn_id)
                 window = as_count(payload.model_context_window)
                 self._counting.context_window = window or self._counting.context_window
-                codex_turns.started(session, turns, at)
+                codex_turns.started(session, turns, as_time(timestamp))
             case "task_complete":
                 self._answer = payload.last_agent_message or self._answer
                 codex_turns.completed(session, turns, payload)
@@ -316,22 +347,24 @@ class Parser:
             case _:
                 pass
 
-    def _completed_item(self, item: Item, at: int | None) -> None:
+    def _completed_item(self, item: Item, timestamp: object) -> None:
         text = item.text or text_of(item.content)
         if item.type == "UserMessage":
-            codex_turns.prompt(self._session, self._turns, text, at, by_event=True)
+            codex_turns.prompt(self._session, self._turns, text, as_time(timestamp), by_event=True)
         elif item.type == "AgentMessage":
             self._answered(text, by_event=True)
 
-    def _item(self, payload: Payload, at: int | None) -> None:
+    def _item(self, payload: Payload, timestamp: object) -> None:
         session, turns = self._session, self._turns
         if payload.type == "message" and payload.role == "user":
-            codex_turns.prompt(session, turns, text_of(payload.content), at, by_event=False)
+            codex_turns.prompt(
+                session, turns, text_of(payload.content), as_time(timestamp), by_event=False
+            )
         elif payload.type == "message" and payload.role == "assistant":
             self._answered(text_of(payload.content), by_event=False)
-        elif payload.type is not None and payload.type.encode() in _CALLS:
+        elif payload.type in _CALLS:
             codex_turns.called(session, turns, payload)
-        elif payload.type is not None and payload.type.encode() in _OUTPUTS:
+        elif payload.type in _OUTPUTS:
             turns.pending.pop(as_word(payload.call_id) or "", None)
 
     def _answered(self, text: str | None, *, by_event: bool) -> None:

@@ -69,7 +69,7 @@ class Ledger:
             return
         counting.turn_id, counting.chain = turn_id, b""
 
-    def record(self, payload: Payload, at: int | None, model: str | None, thread: str) -> bool:
+    def record(self, payload: Payload, timestamp: object, model: str | None, thread: str) -> bool:
         """A `token_usage_record`. Answers whether it is a call.
 
         Raises Unreadable when a count is impossible.
@@ -80,21 +80,21 @@ class Ledger:
         total = None if payload.thread_token_usage is None else _vector(payload.thread_token_usage)
         response = identifier(payload.response_id)
         if response is None:
-            return self._difference(total, usage, at, model)
+            return self._difference(total, usage, timestamp, model)
         counting = self.counting
         counting.by_response = True
         counting.previous = total or counting.previous
         self._check(payload.usage, usage)
         counting.context_tokens = usage[0] + usage[3]
         copied = payload.thread_id is not None and payload.thread_id != thread
-        return self._add(f"codex:{response}", usage, at, model, copied=copied)
+        return self._add(f"codex:{response}", usage, timestamp, model, copied=copied)
 
-    def token_count(self, payload: Payload, at: int | None, model: str | None) -> bool:
+    def token_count(self, payload: Payload, timestamp: object, model: str | None) -> bool:
         """A `token_count` event. Answers whether it is a call.
 
         Raises Unreadable when a count is impossible.
         """
-        self._limits(payload, at)
+        self._limits(payload, timestamp)
         info = payload.info
         if info is None:
             return False
@@ -109,13 +109,13 @@ class Ledger:
         if last_vector is not None:
             counting.context_tokens = last_vector[0] + last_vector[3]
         if not counting.by_response:
-            return self._difference(total_vector, last_vector, at, model)
+            return self._difference(total_vector, last_vector, timestamp, model)
         counting.previous = total_vector or counting.previous
         self._count(repeated=True)
         return False
 
     def _difference(
-        self, total: Vector | None, last: Vector | None, at: int | None, model: str | None
+        self, total: Vector | None, last: Vector | None, timestamp: object, model: str | None
     ) -> bool:
         """A call by what was added to the total; by `last` where the total can't say it."""
         if total is None and last is None:
@@ -130,7 +130,7 @@ class Ledger:
             repr((total, last)).encode(), key=counting.chain, digest_size=12
         ).digest()
         scope = counting.turn_id or counting.family
-        return self._add(f"codex:{scope}:{counting.chain.hex()}", call, at, model)
+        return self._add(f"codex:{scope}:{counting.chain.hex()}", call, timestamp, model)
 
     def _call(self, total: Vector | None, last: Vector | None) -> Vector | None:
         if total is None:
@@ -152,7 +152,7 @@ class Ledger:
         return (last or total) if min(added) < 0 else added
 
     def _add(
-        self, key: str, call: Vector, at: int | None, model: str | None, *, copied: bool = False
+        self, key: str, call: Vector, timestamp: object, model: str | None, *, copied: bool = False
     ) -> bool:
         counting = self.counting
         repeated = key == counting.last_key
@@ -168,7 +168,7 @@ class Ledger:
                 key=key,
                 session_key=self.session_key,
                 owner_rank=self.rank_of_copies if copied else self.rank,
-                at=at,
+                at=as_time(timestamp),
                 model=model,
                 input_tokens=max(0, given - cached - written),
                 output_tokens=output,
@@ -189,7 +189,7 @@ class Ledger:
         if cached + written > given or reasoning > output or (stated and stated != given + output):
             self.counting.flags.add(TOTAL_MISMATCH)
 
-    def _limits(self, payload: Payload, at: int | None) -> None:
+    def _limits(self, payload: Payload, timestamp: object) -> None:
         limits = payload.rate_limits
         if limits is None:
             return
@@ -203,7 +203,7 @@ class Ledger:
                 continue
             seconds = as_count(limit.resets_in_seconds)
             end = as_time(limit.resets_at)
-            if end is None and seconds is not None and at is not None:
+            if end is None and seconds is not None and (at := as_time(timestamp)) is not None:
                 end = as_time(at + seconds * 1000)
             if end is not None:
                 ends.append(end)
