@@ -149,6 +149,14 @@ def test_a_long_prompt_changes_the_price_of_the_whole_call(prompt: int, expected
     )
 
 
+@pytest.mark.parametrize(
+    ("prompt", "per_million"), [(32_000, 0.195), (128_000, 0.325), (128_001, 0.52), (600_000, 0.52)]
+)
+def test_of_several_sizes_the_largest_exceeded_counts(prompt: int, per_million: float) -> None:
+    money = cost(None, "openrouter/qwen/qwen3-coder-flash", Tally(input_tokens=prompt))
+    assert money == pytest.approx(prompt * per_million / 1e6)
+
+
 def test_cached_tokens_count_for_the_size_of_the_prompt() -> None:
     short = Tally(output_tokens=1_000, cache_read_tokens=200_000)
     long = Tally(output_tokens=1_000, cache_read_tokens=200_000, cache_write_5m_tokens=1)
@@ -233,12 +241,14 @@ def test_a_regional_bedrock_profile_has_the_price_of_its_region(written: str) ->
         "claude-opus-99",
         "claude-sonnet-4-50",
         "claude-opus-4-8-fast",
+        "us.anthropic.claude-opus-4-5-fast",
         "gpt-5.5-2026-01-01",
         "ollama/gpt-oss:20b",
         "llama3",
         "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc",
         "github-copilot/gpt-4o",
         "text-embedding-3-small",
+        "perplexity/sonar-deep-research",
     ],
 )
 def test_a_model_without_a_certain_price_is_unpriced_and_never_free(written: str | None) -> None:
