@@ -15,7 +15,7 @@ from lib.readers.values import as_tokens, as_word
 
 _known_word = lru_cache(maxsize=1024)(as_word)
 
-_ITERATIONS_BESIDE_THE_TOTAL = frozenset({"advisor_message", "compaction"})
+_ITERATIONS_BESIDE_THE_TOTAL = ("advisor_message", "compaction")
 
 TOTAL_MISMATCH = "total_mismatch"
 

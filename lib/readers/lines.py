@@ -141,8 +141,8 @@ class Increment:
             return
         reason = consume(buffer, start, end)
         if reason == NOT_JSON:
-            glued = max(buffer.rfind(opener, start + 1, end) for opener in openers)
-            if glued > 0 and consume(buffer, glued, end) is None:
+            candidates = (buffer.rfind(opener, start + 1, end) for opener in openers)
+            if any(glued > 0 and consume(buffer, glued, end) is None for glued in candidates):
                 state.records += 1
         if reason is None:
             state.records += 1
