@@ -1,7 +1,37 @@
 """What holds for all tests."""
 
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from lib.store import Store
+from tests.postgres import new_database, postgres_server
 
 # A busy machine makes a slow example, not a wrong one.
 settings.register_profile("quarterdeck", deadline=None)
 settings.load_profile("quarterdeck")
+
+
+@pytest.fixture(scope="session")
+def postgres_folder() -> Generator[Path]:
+    """Where the socket of a running PostgreSQL server is. It starts when a test first wants it."""
+    with postgres_server() as folder:
+        yield folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place for a store: once a SQLite file, once a PostgreSQL database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/store.db"
+    return new_database(request.getfixturevalue("postgres_folder"))
+
+
+@pytest.fixture
+def store(store_url: str) -> Generator[Store]:
+    """An empty store, on each database."""
+    opened = Store.open(store_url)
+    yield opened
+    opened.close()
