@@ -2,29 +2,46 @@
 
     python -m benchmarks.rerun [RERUNS]
 
-Reads the store that the environment names, where a daemon must be alive, or the app starts one.
+Reads the store that the environment names; a daemon must follow the tree in HOME. First with
+the store unchanged, then each after three sessions changed.
 """
 
 import json
 import sys
 import time
+from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.keep_up import append_sessions, seconds_until_read
 from benchmarks.measure import ROOT
+from lib.settings import settings
+from lib.store import Store
+
+
+def _milliseconds(app: AppTest) -> float:
+    started = time.perf_counter()
+    app.run()
+    return (time.perf_counter() - started) * 1000
 
 
 def main() -> int:
     """Command line; returns the exit status."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    times: list[float] = []
-    for _ in range(count + 1):
-        started = time.perf_counter()
-        app.run()
-        times.append((time.perf_counter() - started) * 1000)
+    first = _milliseconds(app)
+    unchanged = [_milliseconds(app) for _ in range(count)]
+    store = Store.open(settings().store_url)
+    changed: list[float] = []
+    for number in range(count // 4):
+        known = store.counts().records
+        added = append_sessions(Path.home(), seed=number)
+        seconds_until_read(store, known + added)
+        changed.append(_milliseconds(app))
+    store.close()
     errors = [element.value for element in app.exception]
-    json.dump({"first": times[0], "reruns": times[1:], "exceptions": errors}, sys.stdout)
+    figures = {"first": first, "unchanged": unchanged, "changed": changed, "exceptions": errors}
+    json.dump(figures, sys.stdout)
     return 1 if errors else 0
 
 
