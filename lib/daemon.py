@@ -39,6 +39,9 @@ FULL_SWEEP_SECONDS = 60.0
 BEAT_SECONDS = 10.0
 RETRY_SECONDS = 5.0
 
+_started: list["subprocess.Popen[bytes]"] = []
+"""Daemons that this process started: kept, so that one that ended leaves no zombie."""
+
 
 class AlreadyRunningError(RuntimeError):
     """Another daemon of this store and machine lives."""
@@ -79,8 +82,9 @@ def ensure_running(config: Settings) -> bool:
     """Start a daemon, detached from this process, unless one lives; answer whether it did."""
     if is_running(config):
         return False
+    _started[:] = [process for process in _started if process.poll() is None]
     with open(config.log_path, "ab") as output:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "lib.daemon"],
             cwd=PROJECT_FOLDER,
             stdin=subprocess.DEVNULL,
@@ -88,6 +92,7 @@ def ensure_running(config: Settings) -> bool:
             stderr=output,
             start_new_session=True,
         )
+    _started.append(process)
     return True
 
 

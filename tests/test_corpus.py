@@ -65,7 +65,7 @@ LIVE_CLAUDE = {
     "subagent/home_mid0_1": ("running", "Agent"),
     "todo_tasks/home_mid0_0": ("running", "Bash"),
     "interactive/home_interrupted": ("idle", "interrupted"),
-    "interactive_plan_todo/home_question": ("waiting", "Which way?"),
+    "interactive_plan_todo/home_question": ("waiting", "input needed"),
     "background/home": ("idle", None),
     "api_401_retrying_killed/home": ("running", "attempt 8 of 10"),
 }

