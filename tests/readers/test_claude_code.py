@@ -405,7 +405,9 @@ def test_a_tool_result_of_any_length_ends_its_call(
     tmp_path: Path, size: int, id_first: bool
 ) -> None:
     calls = answer("m1", tool("t1", "Read", file_path="/a"), stop="tool_use")
-    over = result("t1", 7, "x\"\\ {'timestamp'}" * (size // 10), toolUseResult={"stdout": "y" * size})
+    over = result(
+        "t1", 7, "x\"\\ {'timestamp'}" * (size // 10), toolUseResult={"stdout": "y" * size}
+    )
     if not id_first:
         block = over["message"]["content"][0]
         block["tool_use_id"] = block.pop("tool_use_id")
@@ -476,7 +478,7 @@ def test_a_failure_has_a_class_and_its_words(tmp_path: Path, failure: Json, kind
         ("Claude AI usage limit reached|1795400000", {}, 1_795_400_000_000),
         ("5-hour limit reached ∙ resets 5pm (Europe/Berlin)", {}, ms(60 * 60)),
         ("You've hit your limit · resets 3:30pm (Europe/Berlin)", {}, ms(-30 * 60) + 86_400_000),
-        ("Weekly limit reached · resets Nov 24, 5pm (Europe/Berlin)", {}, ms(60 * 60) + 2 * 86_400_000),
+        ("Weekly limit reached · resets Nov 24, 5pm (Europe/Berlin)", {}, ms(49 * 60 * 60)),
         ("Limited", {"error": "rate_limit", "apiErrorStatus": 429}, None),
         ("Credit balance is too low", {"error": "billing_error"}, None),
     ],
