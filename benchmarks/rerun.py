@@ -7,6 +7,7 @@ the store unchanged, then each after three sessions changed.
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks.keep_up import append_sessions, seconds_until_read
 from benchmarks.measure import ROOT
 from lib.settings import settings
 from lib.store import Store
+from lib.ui.access import PUBLIC_VARIABLE
 
 
 def _milliseconds(app: AppTest) -> float:
@@ -28,6 +30,8 @@ def _milliseconds(app: AppTest) -> float:
 def main() -> int:
     """Command line; returns the exit status."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    # AppTest is a viewer without an address, which only a public board lets in.
+    os.environ[PUBLIC_VARIABLE] = "1"
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     first = _milliseconds(app)
     unchanged = [_milliseconds(app) for _ in range(count)]
@@ -39,9 +43,11 @@ def main() -> int:
         seconds_until_read(store, known + added)
         changed.append(_milliseconds(app))
     store.close()
-    errors = [element.value for element in app.exception]
+    errors = [element.value for element in (*app.exception, *app.error)]
     figures = {"first": first, "unchanged": unchanged, "changed": changed, "exceptions": errors}
     json.dump(figures, sys.stdout)
+    if errors:
+        print("\n".join(errors), file=sys.stderr)
     return 1 if errors else 0
 
 
