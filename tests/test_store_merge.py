@@ -84,8 +84,9 @@ def write_in_order(store: Store, arriving: list[Request], sizes: list[int]) -> R
         start += size
     with store._engine.connect() as connection:
         row = connection.execute(select(request).where(request.c.key == key)).mappings().one()
-    values = {name: row[name] for name in Request.__struct_fields__}
-    return Request(**{**values, "key": "call"})
+    values: dict[str, Any] = {name: row[name] for name in Request.__struct_fields__}
+    values["key"] = "call"
+    return Request(**values)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
