@@ -99,9 +99,11 @@ def live(
     """
     locks = [lock for home in homes for lock in _lock_files(home / _LOCKS_FOLDER)]
     holders = {thread: _Holder(pid, LOCK) for thread, pid in _holders(locks)}
+    # Open files are shown by their real paths.
+    real_roots = [root.resolve() for root in roots]
     rollouts: dict[str, str] = {}
     for pid in {*_watch.candidates(now), *(holder.pid for holder in holders.values())}:
-        for thread, path in _open_rollouts(pid, roots):
+        for thread, path in _open_rollouts(pid, real_roots):
             holders.setdefault(thread, _Holder(pid, OPEN_FILE))
             rollouts[thread] = path
     return [

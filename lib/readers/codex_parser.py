@@ -32,6 +32,7 @@ from lib.readers.values import (
     as_text,
     as_time,
     as_word,
+    path_name,
 )
 
 AGENT = "codex"
@@ -242,7 +243,8 @@ class Parser:
         self._kept.begun = True
         session = self._session
         thread = identifier(payload.id) if record.type == "session_meta" else None
-        if thread is not None:
+        # Behind a damaged first line stands perhaps the session_meta of an ancestor.
+        if thread is not None and (self._file.line <= 1 or not _UUID.fullmatch(session.session_id)):
             session.session_id, session.key = thread, f"{AGENT}:{thread}"
         session.started_at = as_time(record.timestamp)
         self._counting.family = session.session_id
@@ -257,10 +259,12 @@ class Parser:
     def _meta(self, payload: Payload) -> None:
         thread = identifier(payload.id)
         counting = self._counting
-        if self._kept.described:
+        if thread is not None and thread != self._session.session_id:
             # A copied history begins with the session_meta of its ancestors, the oldest last.
-            if thread not in (None, self._session.session_id) and not self._file.usage_records:
-                counting.family, counting.forked = thread or "", True
+            if not self._file.usage_records:
+                counting.family, counting.forked = thread, True
+            return
+        if self._kept.described:
             return
         self._kept.described = True
         self._describe(payload)
@@ -391,7 +395,9 @@ def _unread(path: Path) -> Session:
     """A session known by its file's name only."""
     found = _UUID.findall(path.name.lower())
     thread = found[-1] if found else path.name.removesuffix(".jsonl")
-    return Session(key=f"{AGENT}:{thread}", agent=AGENT, session_id=thread, source_path=str(path))
+    return Session(
+        key=f"{AGENT}:{thread}", agent=AGENT, session_id=thread, source_path=path_name(path)
+    )
 
 
 def _version(text: str | None) -> tuple[int, ...]:

@@ -156,7 +156,7 @@ def completed(session: Session, turns: Turns, payload: Payload) -> None:
     turns.pending.clear()
     if payload.error:
         failed(session, turns, payload.error)
-    elif session.turn != "failed" or payload.last_agent_message:
+    elif session.turn not in ("failed", "rate_limited") or payload.last_agent_message:
         session.turn, session.turn_detail = "idle", None
         session.error_class = session.error_message = None
 

@@ -10,9 +10,10 @@ are handed on as spans of one buffer. No mmap: a file truncated in mid-read woul
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import msgspec
 
@@ -27,6 +28,7 @@ TOO_LONG = "line over 16 MiB"
 ONLY_NUL = "NUL bytes"
 MAXIMUM_SKIPS_KEPT = 20
 _FINGERPRINT_BYTES = 256
+_NULS = re.compile(rb"\0*")
 
 Consume = Callable[[bytearray, int, int], str | None]
 """Takes one line as a span of a buffer; answers why it yielded no facts, or None."""
@@ -40,9 +42,7 @@ class Increment:
     Raises OSError when the file can't be opened or read.
     """
 
-    def __init__(
-        self, path: Path, previous: FileState | None, agent: str, version: int
-    ):
+    def __init__(self, path: Path, previous: FileState | None, agent: str, version: int):
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
         status = os.fstat(self._file.fileno())
         if previous is not None and self._continues(previous, status, version):
@@ -50,9 +50,7 @@ class Increment:
                 previous, skipped=dict(previous.skipped), skips=list(previous.skips)
             )
         else:
-            self.state = FileState(
-                path=path_name(path), agent=agent, reader_version=version
-            )
+            self.state = FileState(path=path_name(path), agent=agent, reader_version=version)
         self.state.device, self.state.inode = status.st_dev, status.st_ino
         self.state.size, self.state.mtime_ns = status.st_size, status.st_mtime_ns
         self.state.error, self.state.gone = None, False
@@ -84,9 +82,7 @@ class Increment:
             if held == len(buffer):
                 buffer = buffer + bytearray(len(buffer))
             with memoryview(buffer) as view:
-                got = self._file.readinto(
-                    view[held : min(len(buffer), held + remaining)]
-                )
+                got = self._file.readinto(view[held : min(len(buffer), held + remaining)])
             if not got:
                 break
             remaining -= got
@@ -133,7 +129,7 @@ class Increment:
         state = self.state
         state.line += 1
         if start < end and buffer[start] == 0:
-            start = _behind_nul(buffer, start, end)
+            start = cast(re.Match[bytes], _NULS.match(buffer, start, end)).end()
             if start == end:
                 self._skip(ONLY_NUL, state.line)
                 return
@@ -156,6 +152,7 @@ class Increment:
         if is_complete_json(bytes(buffer[:end])):
             self._take_line(buffer, 0, end, consume, openers)
             self.state.offset += end
+            self.state.line -= 1  # its newline, when it comes, counts the line
 
     def _skip(self, reason: str, line: int) -> None:
         state = self.state
@@ -163,9 +160,7 @@ class Increment:
         if len(state.skips) < MAXIMUM_SKIPS_KEPT:
             state.skips.append(Skip(line, reason))
 
-    def _continues(
-        self, previous: FileState, status: os.stat_result, version: int
-    ) -> bool:
+    def _continues(self, previous: FileState, status: os.stat_result, version: int) -> bool:
         return (
             previous.reader_version == version
             and previous.device == status.st_dev
@@ -183,9 +178,3 @@ class Increment:
             self._file.seek(position)
             digest.update(self._file.read(min(_FINGERPRINT_BYTES, offset)) or b"")
         return digest.digest()
-
-
-def _behind_nul(buffer: bytearray, start: int, end: int) -> int:
-    while start < end and buffer[start] == 0:
-        start += 1
-    return start
