@@ -101,7 +101,7 @@ class Request(msgspec.Struct, kw_only=True):
     """`<agent>:<id of the call>`: the same for every copy of the call, in whatever file."""
     session_key: str
     owner_rank: str
-    """Of several files that hold the call, the one with the smallest rank owns it. See `owner_rank`."""
+    """Of the files that hold the call, the one with the smallest rank owns it: `owner_rank`."""
     at: int | None
     model: str | None
     input_tokens: int = 0
@@ -119,7 +119,7 @@ class Request(msgspec.Struct, kw_only=True):
 
 
 class Evidence(msgspec.Struct, kw_only=True):
-    """What a live source (a registry file, a held lock, the process table) says of a session now."""
+    """What a live source (registry file, held lock, process table) says of a session now."""
 
     session_key: str
     source: str

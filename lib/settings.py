@@ -36,7 +36,7 @@ class Settings(NamedTuple):
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from `QUARTERDECK_STORE_URL`, `QUARTERDECK_DATA_FOLDER` and `QUARTERDECK_MACHINE`."""
+    """Settings from `QUARTERDECK_STORE_URL`, `…_DATA_FOLDER` and `…_MACHINE`."""
     folder = environ.get("QUARTERDECK_DATA_FOLDER")
     data_folder = Path(folder) if folder else platformdirs.user_data_path("quarterdeck")
     default_url = f"sqlite:///{data_folder / 'quarterdeck.db'}"

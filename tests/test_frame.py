@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def a_session(name: str, **facts: Any) -> Session:
-    known = {
+    known: dict[str, Any] = {
         "key": f"claude-code:{name}",
         "agent": "claude-code",
         "session_id": name,
@@ -47,7 +47,7 @@ def a_session(name: str, **facts: Any) -> Session:
 
 def a_call(session: str, number: int = 1, **facts: Any) -> Request:
     key = f"claude-code:{session}"
-    known = {
+    known: dict[str, Any] = {
         "key": f"claude-code:msg_{session}_{number}",
         "session_key": key,
         "owner_rank": owner_rank(0, at_ms(0), key),

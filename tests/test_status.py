@@ -11,7 +11,7 @@ NOW = 1_795_000_000_000
 
 
 def a_session(**facts: Any) -> Session:
-    known = {
+    known: dict[str, Any] = {
         "key": "claude-code:s1",
         "agent": "claude-code",
         "session_id": "s1",

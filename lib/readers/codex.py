@@ -8,9 +8,9 @@ from lib.readers import codex_live, codex_parser, codex_turns, codex_usage
 from lib.readers.codex_parser import Parser
 from lib.readers.lines import Increment
 
-AGENT = codex_parser.AGENT
-LABEL = "Codex"
-VERSION = 1
+AGENT: str = codex_parser.AGENT
+LABEL: str = "Codex"
+VERSION: int = 1
 PROGRAMS = frozenset({"codex"})
 CANNOT_KNOW: Mapping[str, str] = {
     codex_parser.HIDDEN_REQUESTS: "The terminal interface asks for titles in requests that no "

@@ -26,12 +26,8 @@ TEXT_LENGTH = 2_000
 _TERMINAL_SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
 )
-_CONTROL_CHARACTERS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)
-_EARLIEST = (
-    946_684_800_000  # 2000-01-01: anything before is a broken clock, not a session
-)
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_EARLIEST = 946_684_800_000  # 2000-01-01: anything before is a broken clock, not a session
 _LATEST = 4_102_444_800_000  # 2100-01-01
 
 
@@ -40,7 +36,7 @@ class Unreadable(ValueError):
 
 
 def path_name(path: str | os.PathLike[str]) -> str:
-    """A path as text that any database and any JSON can hold: bytes that are no UTF-8 as `\\xNN`."""
+    r"""A path as text that any database can hold: bytes that are no UTF-8 become `\xNN`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -94,7 +90,7 @@ def as_word(value: object) -> str | None:
 
 
 def as_text(value: object, limit: int = TEXT_LENGTH) -> str | None:
-    """`value` if it is text: without terminal sequences and control characters, at most `limit` long."""
+    """`value` if it is text: at most `limit` long, without terminal and control sequences."""
     if not isinstance(value, str):
         return None
     if len(value) <= limit and value.isascii() and value.isprintable():
@@ -133,26 +129,20 @@ def as_tokens(value: object) -> int:
 def _number_in(text: str) -> int | None:
     # A long digit string is refused before int() can take quadratic time over it.
     stripped = text.strip()
-    return (
-        int(stripped)
-        if len(stripped) <= 20 and re.fullmatch(r"-?[0-9]+", stripped)
-        else None
-    )
+    return int(stripped) if len(stripped) <= 20 and re.fullmatch(r"-?[0-9]+", stripped) else None
 
 
 def as_count(value: object) -> int | None:
     """A small whole number (an attempt, a limit); None for anything else."""
-    if (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and 0 <= value <= MAXIMUM_TOKENS
-    ):
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAXIMUM_TOKENS:
         return value
     return None
 
 
 def as_time(value: object) -> int | None:
-    """Milliseconds since the epoch, from ISO text (UTC where it names no zone), seconds or milliseconds.
+    """Milliseconds since the epoch, from ISO text (UTC where it names no zone) or a number.
+
+    A number is seconds or milliseconds, whichever lies in our times.
 
     None for anything else, and for a moment outside the years 2000 to 2100.
     """

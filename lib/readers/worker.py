@@ -39,7 +39,7 @@ def read_one(task: Task) -> Answer:
         return Answer(reader_of(task.agent).read(path, task.previous), None)
     except OSError as error:
         return Answer(None, error.strerror or str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # A reader that fails on one file must not take the others down; the file shows it.
         return Answer(None, f"{type(error).__name__}: {error}")
 
