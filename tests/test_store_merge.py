@@ -16,36 +16,44 @@ from lib.store_schema import request
 
 _examples = count(1)
 
-few = st.integers(0, 2)
-word = st.sampled_from([None, "a", "B", "é"])
+FEW = st.integers(0, 2)
+WORD = st.sampled_from([None, "a", "B", "é"])
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "at": st.sampled_from([None, 1, 10**12]),
+    "model": WORD,
+    "input_tokens": FEW,
+    "output_tokens": FEW,
+    "cache_read_tokens": FEW,
+    "cache_write_5m_tokens": FEW,
+    "cache_write_1h_tokens": FEW,
+    "reasoning_tokens": FEW,
+    "web_search_requests": FEW,
+    "service_tier": WORD,
+    "speed": WORD,
+    "region": WORD,
+}
 
 
 @st.composite
 def copies(draw: st.DrawFn) -> list[Request]:
-    """Copies of one call in files of a few sessions, with many ties."""
-    session_key = st.sampled_from(["agent:a", "agent:B", "agent:_"])
+    """Copies of one call in files of a few sessions, most of them alike in most fields."""
+    common: dict[str, Any] = {name: draw(values) for name, values in FIELDS.items()}
 
     def copy() -> Request:
-        key = draw(session_key)
-        return Request(
-            key="call",
-            session_key=key,
-            owner_rank=owner_rank(draw(few), draw(st.sampled_from([None, 5, 10])), key),
-            at=draw(st.sampled_from([None, 1, 10**12])),
-            model=draw(word),
-            input_tokens=draw(few),
-            output_tokens=draw(few),
-            cache_read_tokens=draw(few),
-            cache_write_5m_tokens=draw(few),
-            cache_write_1h_tokens=draw(few),
-            reasoning_tokens=draw(few),
-            web_search_requests=draw(few),
-            service_tier=draw(word),
-            speed=draw(word),
-            region=draw(word),
-        )
+        key = draw(st.sampled_from(["agent:a", "agent:B", "agent:_"]))
+        rank = owner_rank(draw(FEW), draw(st.sampled_from([None, 5])), key)
+        own = {name: draw(FIELDS[name]) for name in draw(st.sets(st.sampled_from([*FIELDS])))}
+        return Request(key="call", session_key=key, owner_rank=rank, **{**common, **own})
 
     return [copy() for _ in range(draw(st.integers(1, 5)))]
+
+
+@st.composite
+def copies_that_differ_in_one_field(draw: st.DrawFn) -> list[Request]:
+    """Two copies in one file, alike but for one field."""
+    [one, *_] = draw(copies())
+    name = draw(st.sampled_from([*FIELDS]))
+    return [one, msgspec.structs.replace(one, **{name: draw(FIELDS[name])})]
 
 
 def fullness(copy: Request) -> tuple[Any, ...]:
@@ -90,7 +98,7 @@ def write_in_order(store: Store, arriving: list[Request], sizes: list[int]) -> R
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(all_copies=copies(), data=st.data())
+@given(all_copies=copies() | copies_that_differ_in_one_field(), data=st.data())
 def test_copies_make_the_same_call_in_any_order_any_batches_and_any_number(
     store: Store, all_copies: list[Request], data: st.DataObject
 ) -> None:
@@ -123,6 +131,19 @@ def test_copies_that_are_known_move_nothing(
     version = store.version()
     assert not store.write(Batch(requests=data.draw(st.permutations(arriving))))
     assert store.version() == version
+
+
+def test_a_call_names_the_session_of_its_content_only_when_it_is_another(store: Store) -> None:
+    def named() -> str | None:
+        with store._engine.connect() as connection:
+            return connection.execute(select(request.c.content_session_key)).scalar_one()
+
+    store.write(Batch(requests=[call("agent:b", 1), call("agent:b", 1, output=2)]))
+    assert named() is None
+    store.write(Batch(requests=[call("agent:a", 0)]))
+    assert named() == "agent:b"
+    store.write(Batch(requests=[call("agent:a", 0, output=2)]))
+    assert named() is None
 
 
 def call(session_key: str, rank: int, output: int = 1) -> Request:
