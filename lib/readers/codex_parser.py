@@ -54,46 +54,39 @@ _ITEM = re.compile(rb',"thread_id":"[^"\\]*","turn_id":"[^"\\]*","item":\{"type"
 _OUTPUT_ID = re.compile(rb'(?:,"id":"[^"\\]*")?,"call_id":"([\w.:-]+)"')
 
 
-def _heads(kind: str, *inner: str) -> frozenset[bytes]:
-    return frozenset(f'{kind}","payload":{{"type":"{name}"'.encode() for name in inner)
-
-
 _CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 _OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _TEXTS = frozenset({b"UserMessage", b"AgentMessage"})
-_OUTPUT_HEADS = _heads("response_item", *_OUTPUTS)
-_ITEM_HEADS = _heads("event_msg", "item_completed")
-_MESSAGE_HEADS = _heads("response_item", "message")
-_PASSED_HEADS = _heads(
-    "response_item",
-    "reasoning",
-    "agent_message",
-    "web_search_call",
-    "tool_search_call",
-    "tool_search_output",
-    "image_generation_call",
-    "compaction",
-    "context_compaction",
-    "ghost_snapshot",
-) | _heads(
-    "event_msg",
-    "agent_reasoning",
-    "agent_reasoning_raw_content",
-    "agent_reasoning_section_break",
-    "exec_command_begin",
-    "exec_command_end",
-    "exec_command_output_delta",
-    "patch_apply_begin",
-    "patch_apply_end",
-    "mcp_tool_call_begin",
-    "mcp_tool_call_end",
-    "web_search_end",
-    "view_image_tool_call",
-    "context_compacted",
-    "turn_diff",
-)
-"""Kinds that hold no facts. Unknown ones are decoded, so that only known ones are passed over."""
-_PASSED_KINDS = (b'world_state"', b'compacted"')
+
+_OUTPUT, _ITEM_DONE, _MESSAGE, _NO_FACTS = range(4)
+
+
+def _heads(kind: str, names: str, action: int) -> dict[bytes, int]:
+    return {f'{kind}","payload":{{"type":"{name}"'.encode(): action for name in names.split()}
+
+
+_ACTIONS: dict[bytes, int] = {
+    b'world_state","payload":{': _NO_FACTS,
+    b'compacted","payload":{': _NO_FACTS,
+    **_heads("response_item", " ".join(_OUTPUTS), _OUTPUT),
+    **_heads("event_msg", "item_completed", _ITEM_DONE),
+    **_heads("response_item", "message", _MESSAGE),
+    **_heads(
+        "response_item",
+        "reasoning agent_message web_search_call tool_search_call tool_search_output "
+        "image_generation_call compaction context_compaction ghost_snapshot",
+        _NO_FACTS,
+    ),
+    **_heads(
+        "event_msg",
+        "agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break "
+        "exec_command_begin exec_command_end exec_command_output_delta patch_apply_begin "
+        "patch_apply_end mcp_tool_call_begin mcp_tool_call_end web_search_end "
+        "view_image_tool_call context_compacted turn_diff",
+        _NO_FACTS,
+    ),
+}
+"""Kinds that need no decoding. Any other is decoded, so that only what is known is passed over."""
 _CLOSING_BRACE = ord("}")
 
 
@@ -135,13 +128,18 @@ class Parser:
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take one line; answer why it yielded no facts, or None."""
         head = _HEAD.match(buffer, start, end)
+        stamp = None
         if head is not None:
-            if self._passes_over(head, buffer, end):
+            stamp, kind = head.group(1, 2)
+            action = _ACTIONS.get(kind)
+            if action is not None and self._passes_over(action, head.end(), buffer, end):
+                self._stamp = max(self._stamp, stamp)
                 return None
-            self._stamp = max(self._stamp, head[1])
         try:
             record = decode_record(memoryview(buffer)[start:end])
-            self._take(record, stamped=head is not None)
+            if stamp is not None:
+                self._stamp = max(self._stamp, stamp)
+            self._take(record, stamped=stamp is not None)
         except Unreadable as reason:
             return str(reason)
         return None
@@ -149,6 +147,7 @@ class Parser:
     @property
     def asks_permission(self) -> bool:
         """Whether the newest call without output needs a permission that the user gives."""
+        codex_turns.settle(self._turns)
         call = codex_turns.newest_call(self._turns)
         return call is not None and call.asks
 
@@ -160,6 +159,7 @@ class Parser:
         if self._answer is not None:
             session.last_message = as_text(self._answer)
         kept.stamp = max(kept.stamp, self._stamp.decode())
+        codex_turns.settle(self._turns)
         file.session_key = session.key
         file.reader_state = msgspec.msgpack.encode(kept)
         return FileFacts(file, self._told(), self._ledger.requests)
@@ -187,29 +187,25 @@ class Parser:
             flags.add(codex_turns.NO_TURN_MARKS)
         return sorted(flags)
 
-    def _passes_over(self, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
+    def _passes_over(self, action: int, rest: int, buffer: bytearray, end: int) -> bool:
         """Whether this record is known to hold no facts, or only the end of a tool call."""
-        stamp, kind = head.group(1, 2)
-        rest = head.end()
-        call = None
-        if kind in _OUTPUT_HEADS:
-            call = _OUTPUT_ID.match(buffer, rest, end)
-            passed = call is not None
-        elif kind in _ITEM_HEADS:
-            item = _ITEM.match(buffer, rest, end)
-            passed = item is not None and item[1] not in _TEXTS
-        elif kind in _MESSAGE_HEADS:
-            passed = self._turns.prompts_by_event and self._turns.answers_by_event
-        else:
-            passed = kind in _PASSED_HEADS or kind.startswith(_PASSED_KINDS)
-        if not passed or not self._kept.begun:
-            return False
         # A record that was cut off and has the next one glued to it is decoded, and fails.
-        if buffer[end - 1] != _CLOSING_BRACE or buffer.find(_OPENER, rest, end) >= 0:
+        if (
+            not self._kept.begun
+            or buffer[end - 1] != _CLOSING_BRACE
+            or buffer.find(_OPENER, rest, end) >= 0
+        ):
             return False
-        if call is not None:
-            self._turns.pending.pop(call[1].decode(), None)
-        self._stamp = max(self._stamp, stamp)
+        if action == _OUTPUT:
+            call = _OUTPUT_ID.match(buffer, rest, end)
+            if call is not None:
+                self._turns.pending.pop(call[1].decode(), None)
+            return call is not None
+        if action == _ITEM_DONE:
+            item = _ITEM.match(buffer, rest, end)
+            return item is not None and item[1] not in _TEXTS
+        if action == _MESSAGE:
+            return self._turns.prompts_by_event and self._turns.answers_by_event
         return True
 
     def _take(self, record: Record, *, stamped: bool) -> None:
@@ -220,22 +216,18 @@ class Parser:
         if not stamped and (at := as_time(record.timestamp)) is not None:
             kept.newest = max(kept.newest or 0, at)
         match record.type:
-            case "session_meta":
-                self._meta(payload)
-            case "turn_context":
-                self._ledger.begin_turn(payload.turn_id)
-                self._settings(payload)
-            case "token_usage_record":
-                session = self._session
-                self._counted(
-                    self._ledger.record(
-                        payload, record.timestamp, session.model, session.session_id
-                    )
-                )
             case "event_msg":
                 self._event(payload, record.timestamp)
             case "response_item":
                 self._item(payload, record.timestamp)
+            case "token_usage_record":
+                model, thread = self._session.model, self._session.session_id
+                self._counted(self._ledger.record(payload, record.timestamp, model, thread))
+            case "turn_context":
+                self._ledger.begin_turn(payload.turn_id)
+                self._settings(payload)
+            case "session_meta":
+                self._meta(payload)
             case _:
                 pass
 
@@ -295,7 +287,7 @@ class Parser:
         session.registered = _version(session.agent_version) >= _ANNOUNCES
 
     def _settings(self, settings: Payload | Settings) -> None:
-        self._session.model = as_word(settings.model) or self._session.model
+        self._session.model = identifier(settings.model) or self._session.model
         if settings.approval_policy is not None:
             self._turns.asks_user = settings.approval_policy != "never" and (
                 settings.approvals_reviewer in (None, "user")
@@ -369,7 +361,7 @@ class Parser:
         elif payload.type in _CALLS:
             codex_turns.called(session, turns, payload)
         elif payload.type in _OUTPUTS:
-            turns.pending.pop(as_word(payload.call_id) or "", None)
+            turns.pending.pop(identifier(payload.call_id) or "", None)
 
     def _answered(self, text: str | None, *, by_event: bool) -> None:
         if self._turns.answers_by_event and not by_event:

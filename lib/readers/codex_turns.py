@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from lib.model import ErrorClass, Session
-from lib.readers.codex_records import Payload
-from lib.readers.values import as_list, as_object, as_text, as_word
+from lib.readers.codex_records import Payload, identifier
+from lib.readers.values import as_list, as_object, as_text
 
 BROKEN_STREAMS = "broken_streams"
 NO_TURN_MARKS = "no_turn_marks"
@@ -53,13 +53,15 @@ _CLASS_OF_STATUS: dict[int, ErrorClass] = {
 }
 
 
-class Call(msgspec.Struct, array_like=True):
+class Call(msgspec.Struct, omit_defaults=True):
     """A tool call without its output so far."""
 
     name: str
-    argument: str
-    asks: bool = False
-    """It needs a permission that the sandbox does not give."""
+    asks: bool
+    """It needs a permission that the sandbox does not give, and the user would be asked."""
+    argument: str = ""
+    record: Payload | None = None
+    """What the rest is still to be told from: most calls get their output before anyone asks."""
 
 
 class Turns(msgspec.Struct, omit_defaults=True):
@@ -132,23 +134,31 @@ def called(session: Session, turns: Turns, payload: Payload) -> None:
     progress(session)
     if not turns.marked:
         session.turn = "running"
-    call_id = as_word(payload.call_id or payload.id)
+    call_id = identifier(payload.call_id or payload.id)
     if call_id is None:
         return
-    name = as_word(payload.name) or ("shell" if payload.action is not None else "tool")
-    arguments = as_object(_json(payload.arguments)) or as_object(payload.action)
+    name = identifier(payload.name) or ("shell" if payload.action is not None else "tool")
     if name == "update_plan":
-        steps = [as_object(step) for step in as_list(arguments.get("plan"))]
+        steps = [as_object(step) for step in as_list(_arguments(payload).get("plan"))]
         session.todo_total = len(steps)
         session.todo_done = sum(step.get("status") == "completed" for step in steps)
-    escalated = (
-        arguments.get("sandbox_permissions") == "require_escalated"
-        or arguments.get("with_escalated_permissions") is True
-    )
-    call = Call(name, _short(payload.input, arguments), escalated and turns.asks_user)
-    turns.pending[call_id] = call
+    turns.pending[call_id] = Call(name, turns.asks_user, record=payload)
     if len(turns.pending) > _MAXIMUM_PENDING:
         del turns.pending[next(iter(turns.pending))]
+
+
+def settle(turns: Turns) -> None:
+    """Tell from their records what is to be kept of the pending calls."""
+    for call in turns.pending.values():
+        if call.record is None:
+            continue
+        arguments = _arguments(call.record)
+        call.argument = _short(call.record.input, arguments)
+        call.asks = call.asks and (
+            arguments.get("sandbox_permissions") == "require_escalated"
+            or arguments.get("with_escalated_permissions") is True
+        )
+        call.record = None
 
 
 def completed(session: Session, turns: Turns, payload: Payload) -> None:
@@ -211,7 +221,7 @@ def newest_call(turns: Turns) -> Call | None:
 
 
 def show(session: Session, turns: Turns) -> None:
-    """Put the newest pending call into the session's turn."""
+    """Put the newest pending call, which is settled, into the session's turn."""
     call = newest_call(turns)
     if session.turn not in ("running", "waiting"):
         return
@@ -225,13 +235,14 @@ def show(session: Session, turns: Turns) -> None:
         session.turn_detail = f"{call.name}: {call.argument}" if call.argument else call.name
 
 
-def _json(text: str | None) -> object:
-    if not text:
-        return None
+def _arguments(payload: Payload) -> dict[str, Any]:
+    """The arguments of a call; empty where they are no object."""
     try:
-        return msgspec.json.decode(text)
+        return as_object(msgspec.json.decode(payload.arguments or "{}")) or as_object(
+            payload.action
+        )
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+        return {}
 
 
 def _short(given: str | None, arguments: dict[str, Any]) -> str:

@@ -99,20 +99,19 @@ class Ledger:
         if info is None:
             return False
         total, last = info.total_token_usage, info.last_token_usage
-        total_vector = None if total is None else _vector(total)
         last_vector = None if last is None else _vector(last)
         counting = self.counting
         counting.context_window = as_count(info.model_context_window) or counting.context_window
+        if last_vector is not None:
+            counting.context_tokens = last_vector[0] + last_vector[3]
+        if counting.by_response:
+            self._count(repeated=True)
+            return False
+        total_vector = None if total is None else _vector(total)
         for usage, vector in ((total, total_vector), (last, last_vector)):
             if usage is not None and vector is not None:
                 self._check(usage, vector)
-        if last_vector is not None:
-            counting.context_tokens = last_vector[0] + last_vector[3]
-        if not counting.by_response:
-            return self._difference(total_vector, last_vector, timestamp, model)
-        counting.previous = total_vector or counting.previous
-        self._count(repeated=True)
-        return False
+        return self._difference(total_vector, last_vector, timestamp, model)
 
     def _difference(
         self, total: Vector | None, last: Vector | None, timestamp: object, model: str | None

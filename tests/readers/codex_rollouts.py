@@ -121,3 +121,23 @@ def read_in_pieces(
         requests += facts.requests
     assert facts is not None
     return facts, requests
+
+
+STARTED = event("task_started", 1, turn_id=TURN_1, model_context_window=258_400)
+
+
+def session_of(folder: Path, *records: Json) -> Session:
+    return told(codex.read(write(folder, PARENT, [meta(PARENT), context(), *records]), None))
+
+
+def call(arguments: Json | str, name: str = "exec_command", call_id: str = "call_1") -> Json:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return item("function_call", 2, name=name, arguments=text, call_id=call_id)
+
+
+def output(call_id: str = "call_1") -> Json:
+    return item("function_call_output", 3, call_id=call_id, output="done")
+
+
+def said(text: str) -> Json:
+    return event("agent_message", 4, message=text)
