@@ -100,6 +100,8 @@ class Known:
     children: dict[str, set[str]] = field(default_factory=dict)
     statuses: dict[str, status.Status] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    """When a row changes by itself: a rate limit ends, a recent session becomes an older one."""
     frame: pd.DataFrame | None = None
     frame_minute: int = -1
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -118,7 +120,7 @@ class Known:
                 self._remake(key, now)
         minute = now // 60_000
         if self.frame is None or minute != self.frame_minute:
-            self._remake_timed(now)
+            self._remake_due(now)
             self.frame = _frame(self.rows.values())
             self.frame_minute = minute
 
@@ -130,6 +132,7 @@ class Known:
             self.children,
             self.statuses,
             self.rows,
+            self.due,
         ):
             known.clear()
         self.version = 0
@@ -161,12 +164,9 @@ class Known:
                 related.add(session.parent_key)
         return related & self.sessions.keys()
 
-    def _remake_timed(self, now: int) -> None:
-        """Remake rows whose status or section depends on the time of day."""
-        for key, known in self.statuses.items():
-            row = self.rows[key]
-            if known.status == "rate-limited" or row["section"] == "recent":
-                self._remake(key, now)
+    def _remake_due(self, now: int) -> None:
+        for key in [key for key, moment in self.due.items() if moment <= now]:
+            self._remake(key, now)
 
     def _remake(self, key: str, now: int) -> None:
         session = self.sessions[key]
@@ -183,6 +183,10 @@ class Known:
             **_state(session, state, turn_limit or None, now),
             **_numbers(session, usage, children),
         }
+        due = _due(session, state, self.rows[key]["section"])
+        self.due.pop(key, None)
+        if due is not None:
+            self.due[key] = due
 
 
 _known: WeakKeyDictionary[Store, Known] = WeakKeyDictionary()
@@ -322,6 +326,14 @@ def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]
         "subagent_tokens": below.total_tokens,
         "subagent_cost_usd": below.known_cost_usd,
     }
+
+
+def _due(session: Session, state: status.Status, section: status.Section) -> int | None:
+    if state.status == "rate-limited":
+        return session.resets_at
+    if section == "recent":
+        return (state.ended_at or session.last_activity_at or 0) + status.RECENT_MS + 1
+    return None
 
 
 _COLUMNS = [
