@@ -60,7 +60,8 @@ class Figures(NamedTuple):
 def figures(usage: Usage, agent: str) -> Figures:
     """One group of calls of one model, hour and price band, priced."""
     at = None if usage.quarter_hour is None else usage.quarter_hour * QUARTER_HOUR_MS
-    cost = pricing.cost_usd(pricing.rates(agent, usage.model, at, usage.band), usage)
+    terms = pricing.Terms(usage.service_tier, usage.speed, usage.region)
+    cost = pricing.cost_usd(pricing.rates(agent, usage.model, at, usage.band, terms), usage)
     return Figures(
         requests=usage.requests,
         input_tokens=usage.input_tokens,

@@ -85,6 +85,13 @@ def test_an_unpriced_call_is_no_zero_and_is_flagged(store: Store) -> None:
     assert (partly["unpriced_requests"], partly["flags"]) == (1, ["unpriced"])
 
 
+def test_fast_answers_cost_what_fast_answers_cost(store: Store) -> None:
+    calls = [a_call("s1", model="claude-opus-4-8"), a_call("s2", model="claude-opus-4-8")]
+    calls[1].speed = "fast"
+    store.write(Batch(sessions=[a_session("s1"), a_session("s2")], requests=calls))
+    assert row_of(store, "s2")["cost_usd"] == pytest.approx(2 * row_of(store, "s1")["cost_usd"])
+
+
 def test_a_session_without_calls_costs_nothing(store: Store) -> None:
     store.write(Batch(sessions=[a_session("s1")]))
     assert row_of(store, "s1")["cost_usd"] == 0
