@@ -63,12 +63,15 @@ _OPENERS = (b'{"parentUuid":', b'{"type":', b'{"uuid":')
 _MAXIMUM_META = 1 << 16
 _CLOSING_BRACE = ord("}")
 
-_PASSED_OVER = re.compile(
+_FACTLESS = re.compile(
     rb'\{"type":"(?:api-request(?:-shape|-blob)?|file-history-snapshot|atis-latch|tools-used'
     rb'|last-prompt|mode|permission-mode|queue-operation)"'
-    rb'|\{"parentUuid":(?:null|"[^"\\]*"),(?:"\w+":(?:"[^"\\]*"|true|false|null),)*'
+)
+_ATTACHMENT = re.compile(
+    rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"\w+":(?:"[^"\\]*"|true|false|null),)*'
     rb'"attachment":\{"type":"'
 )
+_HEAD = 256
 _LONG_LINE = 2048
 _TOOL_RESULT = re.compile(
     rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"isSidechain":false,|"\w+":"[^"\\]*",)*'
@@ -127,15 +130,12 @@ class _Lines:
 
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take in `buffer[start:end]`; return why it yielded no facts, or None."""
-        if _PASSED_OVER.match(buffer, start, end) and _is_whole(buffer, start, end):
+        if _is_passed_over(buffer, start, end):
             return None
         if end - start > _LONG_LINE and self._glance(buffer, start, end):
             return None
         try:
-            with memoryview(buffer) as view, view[start:end] as line:
-                record = decode_record(line)
-                self._transcript.apply(record)
-                del record
+            self._transcript.apply(decode_record(memoryview(buffer)[start:end]))
         except Unreadable as reason:
             return str(reason)
         return None
@@ -159,6 +159,18 @@ class _Lines:
             return False
         self._transcript.saw_result(tool_use_id, as_time(found[1].decode("ascii", "replace")))
         return True
+
+
+def _is_passed_over(buffer: bytearray, start: int, end: int) -> bool:
+    """Whether the line is one of the heavy records without facts."""
+    if buffer.startswith(b'{"type":', start, end):
+        return bool(_FACTLESS.match(buffer, start, end)) and _is_whole(buffer, start, end)
+    hint = buffer.find(b'"attachment":{"type":"', start, min(end, start + _HEAD))
+    return (
+        hint > 0
+        and _ATTACHMENT.match(buffer, start, end) is not None
+        and _is_whole(buffer, start, end)
+    )
 
 
 def _is_whole(buffer: bytearray, start: int, end: int) -> bool:

@@ -33,6 +33,8 @@ class Transcript:
         self._session = state.session
         self._turn = TurnState(state)
         self._last_usage: Usage | None = None
+        self._last_request: Request | None = None
+        self._ranks: dict[int, str] = {}
         self._version: object = None
         self._branch: object = None
 
@@ -76,7 +78,8 @@ class Transcript:
         session, state = self._session, self.state
         if not state.seen:
             return None
-        session.last_message = as_text(self._turn.last_text) or session.last_message
+        if self._turn.last_text is not None:
+            session.last_message = as_text(self._turn.last_text)
         session.flags = sorted(state.flags)
         prompt_line = next(iter((session.first_prompt or "").splitlines()), None)
         titles = [state.titles.get(kind) for kind in ("custom", "ai", "agent", "meta", "summary")]
@@ -121,6 +124,7 @@ class Transcript:
         state, session = self.state, self._session
         if state.first_at is None:
             state.first_at = at
+            self._ranks.clear()
         if session.last_activity_at is None or at > session.last_activity_at:
             session.last_activity_at = at
 
@@ -148,6 +152,13 @@ class Transcript:
         if session.started_at is None:
             session.started_at = at
         return 1 if session.parent_key is not None or record.is_sidechain is True else 0
+
+    def _rank(self, copied: int) -> str:
+        rank = self._ranks.get(copied)
+        if rank is None:
+            rank = owner_rank(copied, self.state.first_at, self._session.key)
+            self._ranks[copied] = rank
+        return rank
 
     def _is_side(self, record: Record) -> bool:
         return record.is_sidechain is True and self._session.parent_key is None
@@ -194,7 +205,7 @@ class Transcript:
         request = Request(
             key=f"{AGENT}:{tool_use_id}",
             session_key=key,
-            owner_rank=owner_rank(pending.copied, self.state.first_at, key),
+            owner_rank=self._rank(pending.copied),
             at=at,
             model=self._session.model,
             web_search_requests=searches,
@@ -215,7 +226,9 @@ class Transcript:
         usage, model = message.usage, repeated_word(message.model)
         call = None
         if usage is not None:
-            call = call_id((message.id, record.request_id, record.uuid), at, model, usage)
+            call = self.state.last_call
+            if call is None or message.id != call:
+                call = call_id((message.id, record.request_id, record.uuid), at, model, usage)
         if not side:
             self._turn.answer(message, call, at, copied)
             if model is not None:
@@ -245,9 +258,9 @@ class Transcript:
         if call != self.state.last_call or usage != self._last_usage or usage.iterations:
             return False
         known = self.requests.get(f"{AGENT}:{call}")
-        if known is None or known.at is None or at is None or known.model != model:
+        if known is None or known is not self._last_request or known.model != model:
             return False
-        if known.owner_rank != owner_rank(copied, self.state.first_at, self._session.key):
+        if known.at is None or at is None or known.owner_rank != self._rank(copied):
             return False
         known.at = max(known.at, at)
         self.usage_records += 1
@@ -260,9 +273,9 @@ class Transcript:
         state, key = self.state, self._session.key
         self.usage_records += 1
         self.repeated_records += call == state.last_call
-        state.last_call, self._last_usage = call, usage
-        rank = owner_rank(copied, state.first_at, key)
-        requests, flags = calls_in(usage, call, model, at, key, rank)
+        state.last_call = call
+        requests, flags = calls_in(usage, call, model, at, key, self._rank(copied))
+        self._last_usage, self._last_request = usage, requests[0]
         state.flags |= flags
         if at is None:
             state.flags.add("missing_timestamp")

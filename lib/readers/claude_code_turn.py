@@ -72,7 +72,7 @@ class TurnState:
         """A content block of the model's answer."""
         state, session = self._state, self._session
         calls = state.recent_calls
-        if call is None or call not in calls:
+        if call is None or not calls or (call != calls[-1] and call not in calls):
             if call is not None:
                 session.turn_requests += 1
                 del calls[: 1 - _CALLS_REMEMBERED]
@@ -153,15 +153,20 @@ class TurnState:
     def _content(self, message: Message, copied: int) -> bool:
         """Take in texts and tool calls; return whether there was text."""
         if isinstance(message.content, str):
-            self.last_text = message.content
+            self._say(message.content)
             return True
         said = False
         for block in message.content or ():
             if block.type == "text" and isinstance(block.text, str):
-                said, self.last_text = True, block.text
+                said = True
+                self._say(block.text)
             elif block.type == "tool_use":
                 self._tool_use(block, copied)
         return said
+
+    def _say(self, text: str) -> None:
+        if text and not text.isspace():
+            self.last_text = text
 
     def _tool_use(self, block: Block, copied: int) -> None:
         name = as_word(block.name) or "tool"
