@@ -8,6 +8,8 @@ The age of a file decides nothing. What can't be known is `unknown`, with the re
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from lib.model import ErrorClass, Evidence, Process, Session, Turn
 
 StatusName = Literal[
@@ -55,6 +57,9 @@ def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
     See `evidence_for`: a subagent lives in its parent's process.
     """
     claim = _strongest(evidence)
+    if claim is not None and claim.session_key != session.key:
+        # The parent's process speaks for its subagent; what the parent's turn does, does not.
+        claim = msgspec.structs.replace(claim, turn=None, detail=None, since=None)
     process = _process(session, claim)
     if process == "suspended":
         return Status(

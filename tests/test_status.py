@@ -156,8 +156,13 @@ def test_a_subagent_lives_in_its_parents_process() -> None:
 
 
 def test_a_subagent_that_answered_is_completed_while_its_parent_works() -> None:
-    child = a_session(parent_key="claude-code:s1", turn="idle")
-    assert derive(child, [a_claim()], NOW).status == "completed"
+    child = a_session(key="claude-code:s1/a", parent_key="claude-code:s1", turn="idle")
+    assert derive(child, [a_claim(turn="running")], NOW).status == "completed"
+
+
+def test_a_subagent_works_on_while_its_parent_waits() -> None:
+    child = a_session(key="claude-code:s1/a", parent_key="claude-code:s1", turn="running")
+    assert derive(child, [a_claim(turn="waiting")], NOW).status == "running"
 
 
 def test_endless_parents_end() -> None:
