@@ -105,6 +105,13 @@ def read_all(*paths: Path) -> dict[str, Request]:
     return owned
 
 
+def tokens(path: Path) -> list[tuple[int, int, int, int]]:
+    return [
+        (call.input_tokens, call.output_tokens, call.cache_read_tokens, call.reasoning_tokens)
+        for call in codex.read(path, None).requests
+    ]
+
+
 def read_in_pieces(
     path: Path, whole: bytes, cuts: Iterable[int]
 ) -> tuple[FileFacts, list[Request]]:

@@ -183,14 +183,24 @@ def test_any_bytes_anywhere_are_borne(noise: bytes, position: int):
         assert told(facts).session_id == CHILD
 
 
-def test_a_record_cut_off_by_a_kill_costs_no_other(tmp_path: Path):
-    for victim in (1, 2, 8, 13):
-        texts = [json.dumps(record, separators=(",", ":")).encode() for record in FULL]
-        glued = [*texts[:victim], texts[victim][:60] + texts[-6], *texts[victim + 1 :]]
-        facts = codex.read(write(tmp_path, CHILD, glued), None)
-        assert facts.state.skipped == {NOT_JSON: 1}
-        assert facts.state.records == len(FULL)
-        assert "codex:resp_1" in {request.key for request in facts.requests}
+@pytest.mark.parametrize("victim", [1, 2, 7, 8, 10, 14])
+@pytest.mark.parametrize("kept", [60, -1, -9])
+def test_a_record_cut_off_by_a_kill_costs_no_other(tmp_path: Path, victim: int, kept: int):
+    texts = [json.dumps(record, separators=(",", ":")).encode() for record in FULL]
+    next_one = json.dumps(call_record("resp_2", usage(7, 0, 1)), separators=(",", ":")).encode()
+    glued = [*texts[:victim], texts[victim][:kept] + next_one, *texts[victim + 1 :]]
+    facts = codex.read(write(tmp_path, CHILD, glued), None)
+    assert facts.state.skipped == {NOT_JSON: 1}
+    assert facts.state.records == len(FULL)
+    assert "codex:resp_2" in {request.key for request in facts.requests}
+
+
+@pytest.mark.parametrize("victim", [2, 8, 10])
+def test_a_damaged_record_without_facts_is_counted(tmp_path: Path, victim: int):
+    texts = [json.dumps(record, separators=(",", ":")).encode() for record in FULL]
+    texts[victim] = texts[victim][:-3]
+    facts = codex.read(write(tmp_path, CHILD, texts), None)
+    assert facts.state.skipped == {NOT_JSON: 1}
 
 
 def test_invalid_utf8_costs_only_its_characters(tmp_path: Path):
