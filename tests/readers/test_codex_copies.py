@@ -1,4 +1,4 @@
-"""Copies of Codex's calls, in forks, subagents and archives: each call once, with its first maker."""
+"""Copies of calls in forks, subagents and archives: each call once, with its first maker."""
 
 import json
 from pathlib import Path
