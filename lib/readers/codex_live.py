@@ -103,9 +103,12 @@ def live(
     real_roots = [root.resolve() for root in roots]
     rollouts: dict[str, str] = {}
     for pid in {*_watch.candidates(now), *(holder.pid for holder in holders.values())}:
-        for thread, path in _open_rollouts(pid, real_roots):
-            holders.setdefault(thread, _Holder(pid, OPEN_FILE))
-            rollouts[thread] = path
+        for thread, path, descriptor in _open_rollouts(pid, real_roots):
+            # One that is only read is shown or listed, unless the same process has its lock.
+            if thread not in holders and _is_written(pid, descriptor):
+                holders[thread] = _Holder(pid, OPEN_FILE)
+            if thread in holders and holders[thread].pid == pid:
+                rollouts[thread] = path
     return [
         _evidence(thread, holder, rollouts.get(thread), asks) for thread, holder in holders.items()
     ]
@@ -176,16 +179,12 @@ def _holders(locks: list[_Lock]) -> Iterator[tuple[str, int]]:
                 break
 
 
-def _open_rollouts(pid: int, roots: list[Path]) -> Iterator[tuple[str, str]]:
-    """Thread and path of every rollout that a process holds open for writing."""
+def _open_rollouts(pid: int, roots: list[Path]) -> Iterator[tuple[str, str, str]]:
+    """Thread, path and descriptor of every rollout that a process holds open."""
     for path, descriptor in _open_files(pid).items():
         name = _ROLLOUT.fullmatch(os.path.basename(path))
-        if (
-            name is not None
-            and any(Path(path).is_relative_to(root) for root in roots)
-            and _is_written(pid, descriptor)
-        ):
-            yield name[1].lower(), path
+        if name is not None and any(Path(path).is_relative_to(root) for root in roots):
+            yield name[1].lower(), path, descriptor
 
 
 def _open_files(pid: int) -> dict[str, str]:

@@ -32,19 +32,19 @@ pytestmark = pytest.mark.skipif(
 
 HOLD = """
 import fcntl, sys
-lock, rollout = sys.argv[1:3]
+lock, rollout, mode = sys.argv[1:4]
 held = []
 if lock:
     held.append(open(lock, "w"))
     fcntl.flock(held[0], fcntl.LOCK_EX)
 if rollout:
-    held.append(open(rollout, "a"))
+    held.append(open(rollout, mode))
 print("held", flush=True)
 sys.stdin.read()
 """
 RUN_TOOL = """
 import os, subprocess, sys
-subprocess.Popen(["sleep", "60"], env={**os.environ, "CODEX_THREAD_ID": sys.argv[3]},
+subprocess.Popen(["sleep", "60"], env={**os.environ, "CODEX_THREAD_ID": sys.argv[4]},
                  start_new_session=True)
 """
 
@@ -64,12 +64,17 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def holder(
-    lock: Path | str = "", rollout: Path | str = "", *, tool_of: str = "", program: str = ""
+    lock: Path | str = "",
+    rollout: Path | str = "",
+    *,
+    mode: str = "a",
+    tool_of: str = "",
+    program: str = sys.executable,
 ) -> Generator[subprocess.Popen[str]]:
     """A process that holds a lock and a rollout, and perhaps runs a tool for a thread."""
     code = HOLD if not tool_of else RUN_TOOL + HOLD
     process = subprocess.Popen(
-        [program or sys.executable, "-c", code, str(lock), str(rollout), tool_of],
+        [program, "-c", code, str(lock), str(rollout), mode, tool_of],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -183,15 +188,8 @@ class TestOlderVersions:
 
     def test_a_rollout_that_it_only_reads_is_not(self, home: Path, program: str):
         path = write(home / "sessions", PARENT, [meta(PARENT)])
-        code = HOLD.replace('"a"', '"r"')
-        command = [program, "-c", code, "", str(path)]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
+        with holder(rollout=path, program=program, mode="r"):
             assert look(home) == []
-            process.communicate()
 
     def test_a_home_behind_a_link_is_the_same(self, home: Path, program: str):
         path = write(home / "sessions", PARENT, [meta(PARENT)])
@@ -225,6 +223,10 @@ class TestPermission:
     def test_a_call_that_runs_does_not_wait(self, home: Path):
         with holder(lock_of(home), asking(home), tool_of=PARENT):
             assert look(home)[0].turn is None
+
+    def test_one_who_holds_the_lock_may_only_read_the_rollout(self, home: Path):
+        with holder(lock_of(home), asking(home), mode="r"):
+            assert look(home)[0].turn == "waiting"
 
     def test_another_threads_tool_does_not_end_the_waiting(self, home: Path):
         with holder(lock_of(home), asking(home), tool_of=CHILD):
