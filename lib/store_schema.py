@@ -251,8 +251,6 @@ event = Table(
     Column("kind", Words, nullable=False),
     Column("detail", Words),
     Index("event_session_key", "session_key"),
-    # An id is never given twice, also when the newest rows were removed.
-    sqlite_autoincrement=True,
 )
 
 dismissal = Table(

@@ -313,6 +313,19 @@ def test_usage_adds_up_by_everything_that_a_price_depends_on(
     )
 
 
+def test_a_price_band_begins_above_its_threshold(store: Store) -> None:
+    sizes = [99, 100, 101, 200, 201]
+    store.write(Batch(requests=[call(size, input_tokens=size) for size in sizes]))
+    bands = {row.band: row.requests for row in store.usage(0, [200, 100])}
+    assert bands == {0: 2, 1: 2, 2: 1}
+
+
+def test_sums_are_whole_numbers(store: Store) -> None:
+    store.write(Batch(requests=[call(1, input_tokens=2**40), call(2, at=None)]))
+    for row in store.usage():
+        assert {type(figure) for figure in row[7:]} == {int}
+
+
 def test_counts_say_what_became_of_every_record(store: Store) -> None:
     store.write(
         Batch(

@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from lib import store_engine
 from lib.model import Session
 from lib.store import Batch, Store, StoreError, StoreTooNew
 from lib.store_schema import VERSION_TABLE, metadata
@@ -21,9 +22,11 @@ TOP = Path(__file__).parent.parent
 
 OPEN_AND_WRITE = """
 import sys
+import alembic.command
 from lib.model import Session
 from lib.store import Batch, Store
 url, name = sys.argv[1:]
+print("ready", flush=True)
 sys.stdin.read(1)
 store = Store.open(url)
 for number in range(20):
@@ -99,6 +102,9 @@ def test_only_an_old_schema_costs_the_migrations_import(store_url: str) -> None:
 def test_processes_that_open_a_new_store_at_once_all_succeed(store_url: str) -> None:
     processes = [run(OPEN_AND_WRITE, store_url, str(number)) for number in range(4)]
     for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
         assert process.stdin is not None
         process.stdin.write(b"x")
         process.stdin.flush()
@@ -111,6 +117,21 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(store_url: str) -> 
     assert store.version() == 80
     assert sorted(row.version for row in store.sessions()) == list(range(1, 81))
     store.close()
+
+
+def test_an_opening_waits_for_a_migration_that_is_under_way(store_url: str) -> None:
+    engine = store_engine.connect(store_url)
+    with store_engine.writing(engine) as connection:
+        store_engine._migrate(connection)
+        process = run(OPEN_AND_WRITE, store_url, "a")
+        assert process.stdin is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+    _, errors = process.communicate(timeout=60)
+    engine.dispose()
+    assert (process.returncode, errors) == (0, b"")
 
 
 def test_a_store_of_a_newer_schema_is_refused(store_url: str) -> None:

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("session_key", words, nullable=False),
         sa.Column("kind", words, nullable=False),
         sa.Column("detail", words),
+        # An id is never given twice, also when the newest rows were removed.
         sqlite_autoincrement=True,
     )
     op.create_index("event_session_key", "event", ["session_key"])
