@@ -19,7 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 import watchfiles
@@ -129,43 +130,60 @@ class Daemon:
         self._beat(force=True)
 
     def follow(self) -> None:
-        """Keep up until told to stop."""
+        """Scan, then keep up, until told to stop. Whatever a round meets, the next one is tried."""
         changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
         watcher = threading.Thread(
             target=_watch, args=(self._collector.roots, changes, self._stopping), daemon=True
         )
         watcher.start()
-        swept = fully_swept = time.monotonic()
+        rounds = self._rounds(changes)
         while not self._stopping.is_set():
-            noticed = _noticed(changes)
-            now = time.monotonic()
-            full = now - fully_swept >= FULL_SWEEP_SECONDS
             try:
-                if full or now - swept >= SWEEP_SECONDS:
-                    self._sweep(full)
-                    swept = now
-                    fully_swept = now if full else fully_swept
-                else:
-                    self._collector.collect(self._collector.look_at(noticed))
+                next(rounds)()
                 self._row.last_error = "; ".join(self._collector.observer.errors.values()) or None
                 self._beat()
             except StoreError as error:
-                log.exception("store")
-                self._row.last_error = str(error)
-                self._stopping.wait(RETRY_SECONDS)
-            except Exception as error:
-                # Whatever one round met, the next one is tried; the page shows what it was.
-                log.exception("round failed")
-                self._row.last_error = f"{type(error).__name__}: {error}"
-                self._stopping.wait(RETRY_SECONDS)
+                self._failed(str(error))
+            except Exception as error:  # noqa: BLE001 - logged, with its traceback, in `_failed`
+                self._failed(f"{type(error).__name__}: {error}")
+
+    def _rounds(self, changes: "queue.SimpleQueue[set[str]]") -> Generator[Callable[[], None]]:
+        """What to do next, for ever: the first scan until it is done, then looks and sweeps."""
+        while self._row.phase != "watching":
+            yield self.scan
+        swept = fully_swept = time.monotonic()
+        while True:
+            noticed = _noticed(changes)
+            now = time.monotonic()
+            if now - fully_swept >= FULL_SWEEP_SECONDS:
+                swept = fully_swept = now
+                yield partial(self._sweep, noticed, full=True)
+            elif now - swept >= SWEEP_SECONDS:
+                swept = now
+                yield partial(self._sweep, noticed, full=False)
+            else:
+                yield partial(self._look, noticed)
+
+    def _look(self, noticed: set[str]) -> None:
+        self._collector.collect(self._collector.look_at(noticed))
+
+    def _failed(self, message: str) -> None:
+        # Once per cause: a full disk must not be filled by messages about it.
+        if message != self._row.last_error:
+            log.error(message, exc_info=True)  # noqa: G201, LOG014 - called by handlers only
+        self._row.last_error = message
+        self._stopping.wait(RETRY_SECONDS)
 
     def close(self) -> None:
         """Say goodbye in the store."""
         self._row.phase = "stopped"
         self._beat(force=True)
 
-    def _sweep(self, full: bool) -> None:
-        self._collector.collect(self._collector.sweep(full), stopping=self._stopping.is_set)
+    def _sweep(self, noticed: set[str], *, full: bool) -> None:
+        found = self._collector.sweep(full)
+        swept = {item.path for item in found}
+        found += [item for item in self._collector.look_at(noticed) if item.path not in swept]
+        self._collector.collect(found, stopping=self._stopping.is_set)
         if full:
             self._collector.note_gone()
             self._collector.judge_unannounced()
@@ -232,8 +250,9 @@ def run(config: Settings, once: bool) -> None:
         store = Store.open(config.store_url)
         try:
             daemon = Daemon(store, config, stopping)
-            daemon.scan()
-            if not once and not stopping.is_set():
+            if once:
+                daemon.scan()
+            else:
                 daemon.follow()
             daemon.close()
         finally:

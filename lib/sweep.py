@@ -15,7 +15,7 @@ from lib.model import FileState, SourceRow
 from lib.readers.base import Reader
 from lib.readers.values import path_name
 
-HOT_SECONDS = 3600
+HOT_SECONDS = 86_400
 """A file changed within this time is looked at in every sweep."""
 _SETTLED_NS = 2 * 10**9
 """A folder whose time is younger than this may still change within the same tick of its clock."""
