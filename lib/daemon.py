@@ -170,7 +170,7 @@ class Daemon:
     def _failed(self, message: str) -> None:
         # Once per cause: a full disk must not be filled by messages about it.
         if message != self._row.last_error:
-            log.error(message, exc_info=True)  # noqa: G201, LOG014 - called by handlers only
+            log.error(message, exc_info=True)  # noqa: LOG014
         self._row.last_error = message
         self._stopping.wait(RETRY_SECONDS)
 
