@@ -172,9 +172,10 @@ class Collector:
         facts.state.machine = self._machine
         batch.files.append(facts.state)
         batch.requests.extend(facts.requests)
-        if facts.session is not None:
-            facts.session.machine = self._machine
-            batch.sessions.append(facts.session)
+        for session in (facts.session, *facts.more_sessions):
+            if session is not None:
+                session.machine = self._machine
+                batch.sessions.append(session)
 
     def _claims(self, gone: set[str]) -> list[Evidence]:
         news = self.observer.observe(now_ms())

@@ -194,6 +194,8 @@ class FileFacts(msgspec.Struct):
     state: FileState
     session: Session | None
     requests: list[Request]
+    more_sessions: list[Session] = []
+    """Others that the file tells of: subagents, or all but one session of a database."""
 
 
 def owner_rank(copied: int, started_at: int | None, session_key: str) -> str:
