@@ -71,6 +71,7 @@ _ATTACHMENT = re.compile(
     rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"\w+":(?:"[^"\\]*"|true|false|null),)*'
     rb'"attachment":\{"type":"'
 )
+_SHORT = b'{"type":'
 _HEAD = 256
 _LONG_LINE = 2048
 _TOOL_RESULT = re.compile(
@@ -78,6 +79,7 @@ _TOOL_RESULT = re.compile(
     rb'"type":"user","message":\{"role":"user","content":\[\{'
     rb'(?:"tool_use_id":"([^"\\]+)","type":"tool_result"|"type":"tool_result"),'
 )
+_ID_NAME = b'"tool_use_id":"'
 _TOOL_USE_ID = re.compile(rb'"tool_use_id":"([^"\\]+)"')
 _BEFORE_TIMESTAMP = len(b'"uuid":"",') + 36
 _TIMESTAMP = re.compile(rb'"uuid":"[^"\\]{36}","timestamp":"([^"\\]{20,40})"')
@@ -126,34 +128,40 @@ class _Lines:
 
     def __init__(self, transcript: Transcript):
         self._transcript = transcript
+        self._apply = transcript.apply
         self._pending = transcript.state.pending
 
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take in `buffer[start:end]`; return why it yielded no facts, or None."""
-        if _is_passed_over(buffer, start, end):
-            return None
-        if end - start > _LONG_LINE and self._glance(buffer, start, end):
+        # A short line is decoded faster than it is recognised, but for the most frequent kinds.
+        if end - start > _LONG_LINE:
+            if self._glance(buffer, start, end) or _is_passed_over(buffer, start, end):
+                return None
+        elif buffer.startswith(_SHORT, start, end) and _is_passed_over(buffer, start, end):
             return None
         try:
-            self._transcript.apply(decode_record(memoryview(buffer)[start:end]))
+            self._apply(decode_record(memoryview(buffer)[start:end]))
         except Unreadable as reason:
             return str(reason)
         return None
 
     def _glance(self, buffer: bytearray, start: int, end: int) -> bool:
         """Take in a long tool result by its id and time, where nothing else in it matters."""
-        head = _TOOL_RESULT.match(buffer, start, end)
-        if head is None or not self._pending:
+        head = _TOOL_RESULT.match(buffer, start, end) if self._pending else None
+        if head is None:
             return False
         stamp = buffer.find(b'"timestamp":"', head.end(), end)
         found = _TIMESTAMP.match(buffer, stamp - _BEFORE_TIMESTAMP, end) if stamp > 0 else None
         if found is None or not _is_whole(buffer, start, end):
             return False
-        ids = [head[1]] if head[1] is not None else []
-        ids += _TOOL_USE_ID.findall(buffer, head.end(), stamp)
-        if len(ids) != 1:
+        id_at = head.end() if head[1] is None else head.start(1) - len(_ID_NAME)
+        id_at = buffer.find(_ID_NAME, id_at, stamp)
+        if id_at < 0 or buffer.find(_ID_NAME, id_at + 1, stamp) > 0:
             return False
-        tool_use_id = ids[0].decode("utf-8", "replace")
+        named = _TOOL_USE_ID.match(buffer, id_at, stamp)
+        if named is None:
+            return False
+        tool_use_id = named[1].decode("utf-8", "replace")
         pending = self._pending.get(tool_use_id)
         if pending is None or pending.name in MATTERING_RESULTS:
             return False
@@ -176,7 +184,7 @@ def _is_passed_over(buffer: bytearray, start: int, end: int) -> bool:
 def _is_whole(buffer: bytearray, start: int, end: int) -> bool:
     """Whether an undecoded line is one record, and none that a kill cut off, glued to the next."""
     last = end - 2 if buffer[end - 1] == ord("\r") else end - 1
-    return buffer[last] == _CLOSING_BRACE and buffer.rfind(_OPENERS[0], start + 1, end) < 0
+    return buffer[last] == _CLOSING_BRACE and buffer.find(_OPENERS[0], start + 1, end) < 0
 
 
 def _new_state(path: Path) -> State:

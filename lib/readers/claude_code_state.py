@@ -3,14 +3,26 @@
 import msgspec
 
 from lib.model import Session
+from lib.readers.claude_code_records import ToolInput
+from lib.readers.claude_code_tools import describe
 
 
 class Pending(msgspec.Struct, array_like=True):
     """A tool call whose result is not there yet."""
 
     name: str
-    detail: str
+    description: str | None
+    """None while nobody asked for it: of a hundred calls about one is ever shown."""
     copied: int
+    arguments: ToolInput | None = None
+    """What it is described by; not kept between two reads."""
+
+    def detail(self) -> str:
+        """What the call does, in one line for people."""
+        if self.description is None:
+            self.description = describe(self.name, self.arguments)
+            self.arguments = None
+        return self.description
 
 
 class State(msgspec.Struct, omit_defaults=True):

@@ -34,9 +34,16 @@ class Transcript:
         self._turn = TurnState(state)
         self._last_usage: Usage | None = None
         self._last_request: Request | None = None
+        self._context: Usage | None = None
+        """What the session's context is to be computed from, once, see `facts`."""
         self._ranks: dict[int, str] = {}
+        self._said: tuple[object, ...] | None = None
+        """What the last record said of its session, and how far that made it a copy."""
+        self._copied = 0
         self._version: object = None
         self._branch: object = None
+        self._model_said: object = None
+        self._model: str | None = None
 
     def apply(self, record: Record) -> None:
         """Take in one record.
@@ -52,6 +59,7 @@ class Transcript:
                 if self._is_side(record):
                     return
                 if record.type == "system":
+                    self._settle_context()
                     self._turn.system(record, at)
                 else:
                     for tool_use_id, pending in self._turn.user(record, at):
@@ -78,6 +86,8 @@ class Transcript:
         session, state = self._session, self.state
         if not state.seen:
             return None
+        self._turn.settle()
+        self._settle_context()
         if self._turn.last_text is not None:
             session.last_message = as_text(self._turn.last_text)
         session.flags = sorted(state.flags)
@@ -89,10 +99,32 @@ class Transcript:
 
     def _observe(self, record: Record) -> tuple[int | None, int]:
         """Take in what every record says; return its time and how far it is a copy."""
+        at = as_time(record.timestamp)
+        said = (
+            record.session_id,
+            record.request_session_id,
+            record.is_sidechain is True,
+            record.git_branch,
+            record.version,
+            record.session_kind,
+            record.cwd,
+            record.entrypoint,
+        )
+        # Nearly every record says the same of its session as the one before.
+        if said != self._said:
+            self._said = None
+            copied = self._observe_new(record, at)
+            session = self._session
+            if copied == 2 or session.started_at is not None:
+                self._said, self._copied = said, copied
+            return at, copied
+        self._saw_time(at)
+        return at, self._copied
+
+    def _observe_new(self, record: Record, at: int | None) -> int:
         state, session = self.state, self._session
         if not state.seen:
             self._first_record(record)
-        at = as_time(record.timestamp)
         self._saw_time(at)
         if session.project_path is None:
             session.project_path = as_word(record.cwd)
@@ -106,7 +138,7 @@ class Transcript:
             session.entrypoint = as_word(record.entrypoint)
         if record.session_kind == "bg":
             state.flags.add("background_requests_not_recorded")
-        return at, self._copied(record, at)
+        return self._how_copied(record, at)
 
     def _first_record(self, record: Record) -> None:
         state, session = self.state, self._session
@@ -139,7 +171,7 @@ class Transcript:
             elsewhere = "local-agent-mode-sessions" in self._session.source_path
             self._session.registered = known and not elsewhere
 
-    def _copied(self, record: Record, at: int | None) -> int:
+    def _how_copied(self, record: Record, at: int | None) -> int:
         """0 for a main call, 1 for a subagent's, 2 for a record that names another session."""
         own_id, session = self.state.own_id, self._session
         for named in (record.request_session_id, record.session_id):
@@ -223,7 +255,10 @@ class Transcript:
         message = record.message
         if message is None or message.model == _SYNTHETIC:
             return
-        usage, model = message.usage, repeated_word(message.model)
+        usage = message.usage
+        if message.model != self._model_said:
+            self._model_said, self._model = message.model, repeated_word(message.model)
+        model = self._model
         call = None
         if usage is not None:
             call = self.state.last_call
@@ -231,14 +266,19 @@ class Transcript:
                 call = call_id((message.id, record.request_id, record.uuid), at, model, usage)
         if not side:
             self._turn.answer(message, call, at, copied)
-            if model is not None:
+            if model is not None and model != self._session.model:
                 self._session.model = model
                 self._session.context_window = 1_000_000 if "[1m]" in model else None
         if usage is None or call is None or self._repeats(usage, call, model, at, copied):
             return
         self._call(usage, call, model, at, copied)
         if not side:
-            self._session.context_tokens = _context(usage)
+            self._context = usage
+
+    def _settle_context(self) -> None:
+        if self._context is not None:
+            self._session.context_tokens = _context(self._context)
+            self._context = None
 
     def _nested(self, record: Record) -> None:
         """A subagent's call, reported to its parent by versions that kept no file for it."""

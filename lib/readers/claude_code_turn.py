@@ -10,7 +10,8 @@ from lib.model import Turn
 from lib.readers.claude_code_errors import error_class, reset_time
 from lib.readers.claude_code_records import Block, Message, Record
 from lib.readers.claude_code_state import Pending, State
-from lib.readers.claude_code_tools import describe, is_asking, todo_counts
+from lib.readers.claude_code_tools import is_asking, todo_counts
+from lib.readers.claude_code_usage import repeated_word
 from lib.readers.values import as_count, as_object, as_text, as_word
 
 _INTERRUPTED = "[Request interrupted by user"
@@ -39,6 +40,16 @@ class TurnState:
         self._session = state.session
         self.last_text: str | None = None
         """The newest text of the model since reading began, as it stands in the file."""
+        self._shows_pending = False
+        """Whether the session is to show what the pending calls do, see `settle`."""
+
+    def settle(self) -> None:
+        """Bring the session's turn up to date: nobody sees it between two records."""
+        if self._shows_pending:
+            self._shows_pending = False
+            self._show_pending()
+        for pending in self._state.pending.values():
+            pending.detail()
 
     def user(self, record: Record, at: int | None) -> list[tuple[str, Pending]]:
         """A prompt, an interruption or tool results; return the calls whose results came."""
@@ -62,11 +73,15 @@ class TurnState:
 
     def result(self, tool_use_id: str, *, invented: bool = False) -> None:
         """A tool call is over."""
-        self._state.pending.pop(tool_use_id, None)
-        if self._session.ended_cleanly or invented:
+        pending, session = self._state.pending, self._session
+        if session.ended_cleanly or invented:
+            if tool_use_id in pending:
+                self.settle()
+                del pending[tool_use_id]
             return
-        if self._session.turn in _OPEN:
-            self._show_pending()
+        pending.pop(tool_use_id, None)
+        if session.turn in _OPEN:
+            session.turn, self._shows_pending = "running", True
 
     def answer(self, message: Message, call: str | None, at: int | None, copied: int) -> None:
         """A content block of the model's answer."""
@@ -80,14 +95,16 @@ class TurnState:
             if session.turn not in _OPEN:
                 session.turn_started_at = at
         session.ended_cleanly = False
-        session.error_class = session.error_message = session.resets_at = None
+        if session.error_class is not None:
+            session.error_class = session.error_message = session.resets_at = None
         said = self._content(message, copied)
         if message.stop_reason in _ANSWERED:
             self._enter("idle")
         elif said and message.stop_reason is None and not state.pending:
             session.turn, session.turn_detail = "idle", None
+            self._shows_pending = False
         else:
-            self._show_pending()
+            session.turn, self._shows_pending = "running", True
 
     def failure(self, record: Record, at: int | None) -> None:
         """The turn's last error, after all retries."""
@@ -112,6 +129,7 @@ class TurnState:
             agents = as_count(record.pending_background_agent_count)
             if agents:
                 session.turn, session.turn_detail = "running", f"{agents} agents in the background"
+                self._shows_pending = False
             else:
                 self._enter("idle")
         elif record.subtype == "compact_boundary":
@@ -139,6 +157,7 @@ class TurnState:
         session.turn, session.turn_detail = turn, None
         session.error_class = session.error_message = session.resets_at = None
         self._state.pending.clear()
+        self._shows_pending = False
 
     def _show_pending(self) -> None:
         """Show the newest question, else the newest tool at work, else that the model thinks."""
@@ -148,7 +167,7 @@ class TurnState:
             asks = is_asking(pending.name)
             if asks or session.turn == "running":
                 session.turn = "waiting" if asks else "running"
-                session.turn_detail = pending.detail
+                session.turn_detail = pending.detail()
 
     def _content(self, message: Message, copied: int) -> bool:
         """Take in texts and tool calls; return whether there was text."""
@@ -169,9 +188,9 @@ class TurnState:
             self.last_text = text
 
     def _tool_use(self, block: Block, copied: int) -> None:
-        name = as_word(block.name) or "tool"
+        name = repeated_word(block.name) or "tool"
         pending = self._state.pending
-        pending[as_word(block.id) or ""] = Pending(name, describe(name, block.input), copied)
+        pending[as_word(block.id) or ""] = Pending(name, None, copied, block.input)
         if len(pending) > _MAXIMUM_PENDING:
             del pending[next(iter(pending))]
         if name == "TodoWrite" and block.input is not None:
@@ -186,6 +205,7 @@ class TurnState:
         text = next(filter(None, map(as_text, [error.get("formatted"), *said])), None)
         session = self._session
         session.turn = "retrying"
+        self._shows_pending = False
         session.error_class = error_class(
             error.get("status"), inner.get("type"), innermost.get("type"), text
         )

@@ -20,7 +20,7 @@ import msgspec
 from lib.model import FileState, Skip
 from lib.readers.values import NOT_JSON, is_complete_json, path_name
 
-BLOCK = 1 << 22
+BLOCK = 1 << 19
 MAXIMUM_LINE = 1 << 24
 """A longer line is skipped and counted: no record with a call's usage comes near it."""
 
@@ -107,50 +107,64 @@ class Increment:
     ) -> int:
         """Consume the complete lines of `buffer[:end]`; return where the incomplete one starts."""
         state = self.state
+        find = buffer.find
         start = 0
-        while (newline := buffer.find(b"\n", start, end)) >= 0:
-            if state.discarding:
-                state.discarding = False
-                state.line += 1
-            else:
-                self._take_line(buffer, start, newline, consume, openers)
-            state.offset += newline + 1 - start
+        if state.discarding and (newline := find(b"\n", 0, end)) >= 0:
+            state.discarding = False
+            state.line += 1
             start = newline + 1
+        # One call a line: whatever else a line may be is asked only when it yields no facts.
+        while not state.discarding and (newline := find(b"\n", start, end)) >= 0:
+            state.line += 1
+            reason = consume(buffer, start, newline)
+            if reason is None:
+                state.records += 1
+            else:
+                self._take_other(reason, buffer, start, newline, consume, openers)
+            start = newline + 1
+        state.offset += start
         return start
 
-    def _take_line(
+    def _take_other(
         self,
+        reason: str,
         buffer: bytearray,
         start: int,
         end: int,
         consume: Consume,
         openers: tuple[bytes, ...],
     ) -> None:
+        """Take a line that yielded no facts as it stands: empty, begun by NULs, two in one.
+
+        What was refused for its content is not consumed again: it may have counted in part.
+        """
         state = self.state
-        state.line += 1
-        if start < end and buffer[start] == 0:
-            start = cast(re.Match[bytes], _NULS.match(buffer, start, end)).end()
-            if start == end:
-                self._skip(ONLY_NUL, state.line)
-                return
         if start == end or (end - start == 1 and buffer[start] == 13):
             return
-        reason = consume(buffer, start, end)
-        if reason == NOT_JSON:
+        yielded: str | None = reason
+        if buffer[start] == 0:
+            start = cast(re.Match[bytes], _NULS.match(buffer, start, end)).end()
+            yielded = consume(buffer, start, end) if start < end else ONLY_NUL
+        if yielded == NOT_JSON:
             candidates = (buffer.rfind(opener, start + 1, end) for opener in openers)
             if any(glued > 0 and consume(buffer, glued, end) is None for glued in candidates):
                 state.records += 1
-        if reason is None:
+        if yielded is None:
             state.records += 1
         else:
-            self._skip(reason, state.line)
+            self._skip(yielded, state.line)
 
     def _take_last_line(
         self, buffer: bytearray, end: int, consume: Consume, openers: tuple[bytes, ...]
     ) -> None:
         # Some writers end a file without a newline; a cut-off record is never complete JSON.
         if is_complete_json(bytes(buffer[:end])):
-            self._take_line(buffer, 0, end, consume, openers)
+            self.state.line += 1
+            reason = consume(buffer, 0, end)
+            if reason is None:
+                self.state.records += 1
+            else:
+                self._take_other(reason, buffer, 0, end, consume, openers)
             self.state.offset += end
             self.state.line -= 1  # its newline, when it comes, counts the line
 

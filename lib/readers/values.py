@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
@@ -27,6 +27,8 @@ _TERMINAL_SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
 )
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST = 946_684_800_000  # 2000-01-01: anything before is a broken clock, not a session
 _LATEST = 4_102_444_800_000  # 2100-01-01
 
@@ -151,7 +153,7 @@ def as_time(value: object) -> int | None:
             moment = datetime.fromisoformat(value)
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=UTC)
-            milliseconds = int(moment.timestamp() * 1000)
+            milliseconds = (moment - _EPOCH) // _MILLISECOND
         except (ValueError, OverflowError, OSError):
             return None
     elif isinstance(value, int | float) and not isinstance(value, bool):

@@ -166,7 +166,7 @@ def test_a_line_that_is_too_long_is_skipped_once_over_any_number_of_readings(pat
     path.write_bytes(b'{"n":1}\n{"n":2,"text":"')
     seen, state = read(path)
     for _ in range(7):
-        append(path, b"x" * (lines.BLOCK - 1))
+        append(path, b"x" * (lines.MAXIMUM_LINE // 6))
         more, state = read(path, state)
         seen += more
     assert state.discarding
