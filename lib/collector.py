@@ -19,6 +19,7 @@ from lib.live import Observer, announced
 from lib.model import Event, Evidence, FileState, Session, SourceRow
 from lib.pool import Work, read_all
 from lib.readers.base import Reader
+from lib.readers.databases import database_of, status_of
 from lib.readers.values import path_name
 from lib.readers.worker import Answer, Task
 from lib.store import Batch, Store
@@ -77,12 +78,12 @@ class Collector:
     def look_at(self, paths: Iterable[str]) -> list[Found]:
         """Those of `paths` (from a change notice) that are session files and must be read."""
         found: list[Found] = []
-        for path in paths:
+        for path in dict.fromkeys(map(database_of, paths)):
             reader = self._reader_of(path)
             if reader is None:
                 continue
             try:
-                item = Found(reader, path, os.stat(path))
+                item = Found(reader, path, status_of(path))
             except OSError:
                 continue  # Gone again; the next sweep marks it so.
             if changed(item.status, self._known(path)):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lib.model import FileState, SourceRow
 from lib.readers.base import Reader
+from lib.readers.databases import status_of
 from lib.readers.values import path_name
 
 HOT_SECONDS = 86_400
@@ -55,7 +56,7 @@ class Tree:
             if not full and self._mtimes.get(path, hot_since) < hot_since:
                 continue
             try:
-                status = os.stat(path)
+                status = status_of(path)
             except OSError:
                 # Gone between listing and look, or a dangling link; `vanished` tells.
                 self._mtimes.pop(path, None)
