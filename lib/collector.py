@@ -65,8 +65,8 @@ class Collector:
 
     @property
     def roots(self) -> list[Path]:
-        """Folders worth watching for changes."""
-        return [tree.root for tree in self._trees]
+        """Folders worth watching for changes: a watch is on all that is below."""
+        return [tree.root for tree in self._trees if not tree.is_partial]
 
     def sweep(self, full: bool = True) -> list[Found]:
         """The session files that must be read, newest first."""
@@ -76,19 +76,19 @@ class Collector:
         return found
 
     def look_at(self, paths: Iterable[str]) -> list[Found]:
-        """Those of `paths` (from a change notice) that are session files and must be read."""
-        found: list[Found] = []
+        """Session files that must be read: those of `paths` (from a change notice), and of the
+        trees that are not watched.
+        """
+        found = [item for tree in self._trees if tree.is_partial for item in tree.sweep(full=False)]
         for path in dict.fromkeys(map(database_of, paths)):
             reader = self._reader_of(path)
             if reader is None:
                 continue
             try:
-                item = Found(reader, path, status_of(path))
+                found.append(Found(reader, path, status_of(path)))
             except OSError:
                 continue  # Gone again; the next sweep marks it so.
-            if changed(item.status, self._known(path)):
-                found.append(item)
-        return found
+        return [item for item in found if changed(item.status, self._known(item.path))]
 
     def collect(
         self,

@@ -7,7 +7,7 @@ looked at in every sweep, and all the others in a full one.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,11 @@ class Tree:
     def __init__(self, reader: Reader, root: Path):
         self.reader = reader
         self.root = root
+        self.is_partial = hasattr(reader, "is_session_folder")
+        """Whether only some folders below the root are of interest."""
+        self._enters: Callable[[Path], bool] = getattr(
+            reader, "is_session_folder", lambda _folder: True
+        )
         self._folders: dict[str, _Folder] = {}
         self._mtimes: dict[str, int] = {}
 
@@ -125,7 +130,8 @@ class Tree:
             with os.scandir(path) as entries:
                 for entry in entries:
                     if entry.is_dir():
-                        folder.folders.append(entry.path)
+                        if self._enters(Path(entry.path)):
+                            folder.folders.append(entry.path)
                     elif self.reader.is_session_file(Path(entry.path)):
                         folder.files.append(entry.path)
         except OSError as error:

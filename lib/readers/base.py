@@ -1,5 +1,8 @@
 """The shape of a reader: one module an agent, each with the names of `Reader`.
 
+A reader whose root also holds much else may add `is_session_folder(path: Path) -> bool`, by a
+folder's name alone: only such folders below a root are listed, and none are watched.
+
 A reader knows where its agent keeps sessions, how records become facts, and where the
 agent says which sessions are live. It never imports the store and never writes a file.
 """
