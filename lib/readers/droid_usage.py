@@ -36,7 +36,7 @@ def read(path: Path, previous: FileState | None, version: int) -> FileFacts:
         return FileFacts(state, None, [])
     state.records = 1
     try:
-        request = _total(session_id, content)
+        request = _total(session_id, content, state.mtime_ns // 1_000_000)
     except Unreadable as reason:
         state.skipped, state.skips = {str(reason): 1}, [Skip(1, str(reason))]
         return FileFacts(state, None, [])
@@ -44,7 +44,7 @@ def read(path: Path, previous: FileState | None, version: int) -> FileFacts:
     return FileFacts(state, None, [] if request is None else [request])
 
 
-def _total(session_id: str, settings: dict[str, Any]) -> Request | None:
+def _total(session_id: str, settings: dict[str, Any], written_at: int) -> Request | None:
     """The session's tokens, None where there are none yet.
 
     Raises Unreadable when a count is impossible.
@@ -56,7 +56,7 @@ def _total(session_id: str, settings: dict[str, Any]) -> Request | None:
     if not (given or output or read or written or thinking):
         return None
     key = f"{_AGENT}:{session_id}"
-    at = as_time(settings.get("providerLockTimestamp"))
+    at = as_time(settings.get("providerLockTimestamp")) or as_time(written_at)
     return Request(
         key=key,
         session_key=key,
