@@ -5,11 +5,13 @@ the newest facts of each session, the newest claim of each live source), and mov
 on only after the store took the write, so that a failed write is simply tried again.
 """
 
+import contextlib
+import gc
 import logging
 import os
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -37,6 +39,22 @@ _WRITE_REQUESTS = 20_000
 def now_ms() -> int:
     """The wall clock, in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+@contextlib.contextmanager
+def _without_cycle_search() -> Generator[None]:
+    """Leave reference cycles alone for a while.
+
+    Facts form none, but there are so many that looking took a quarter of a first scan's CPU time
+    in this process (1.7 s against 1.3 s).
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Collector:
@@ -90,6 +108,7 @@ class Collector:
                 continue  # Gone again; the next sweep marks it so.
         return [item for item in found if changed(item.status, self._known(item.path))]
 
+    @_without_cycle_search()
     def collect(
         self,
         found: list[Found],

@@ -94,7 +94,7 @@ class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the files are known to leave out or to be unable to say, as stable short words."""
 
 
-class Request(msgspec.Struct, kw_only=True):
+class Request(msgspec.Struct, kw_only=True, array_like=True):
     """One model call. Token kinds never overlap, except that `output` includes `reasoning`."""
 
     key: str

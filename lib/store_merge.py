@@ -8,7 +8,7 @@ their copies arrive, and however often.
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import (
@@ -24,10 +24,13 @@ from sqlalchemy import (
     or_,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from lib.model import Evidence, FileState, Request, Session
 from lib.store_schema import Words, evidence, file, request, session, storable_column
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 Excluded = Any
 """The incoming row's columns, by name."""
@@ -50,7 +53,7 @@ class Upsert:
         new_values: Callable[[Excluded], dict[str, Any]],
         condition: Callable[[Excluded], ColumnElement[bool]],
     ):
-        insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+        insert = _insert_into(table, dialect)
         statement = insert.on_conflict_do_update(
             index_elements=list(table.primary_key),
             set_=new_values(insert.excluded),
@@ -74,6 +77,15 @@ class Upsert:
             for name, convert in self._columns
         ]
         return list(zip(*columns, strict=True))
+
+
+def _insert_into(table: Table, dialect: Dialect) -> "sqlite.Insert | postgresql.Insert":
+    if dialect.name == "postgresql":
+        # Imported here: its drivers are a seventh of what a daemon with a file imports.
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _conversion(column: Column[Any], dialect: Dialect) -> Conversion:
