@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.model import Evidence, FileFacts, FileState
-from lib.readers import genai, qwen_parser, qwen_usage
+from lib.readers import genai, qwen_live, qwen_parser, qwen_usage
 from lib.readers.documents import read_beside
 from lib.readers.lines import Increment
 from lib.readers.qwen_parser import Parser
@@ -72,9 +72,9 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
     return facts
 
 
-def live(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:  # noqa: ARG001
-    """Nothing: only a running tool's environment tells which process a session belongs to."""
-    return ()
+def live(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:
+    """Every session of a terminal interface that lives. Of `-p` runs nothing tells exactly."""
+    return qwen_live.live(roots(environ), now)
 
 
 def _meta(path: Path) -> dict[str, Any]:
