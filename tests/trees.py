@@ -2,39 +2,39 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.readers.values import as_time
-
-START = "2026-11-22T15:00:00.000Z"
+START = 1_795_359_600_000  # 2026-11-22T15:00:00Z
 MODEL = "claude-opus-5-5"
 VERSION = "2.1.330"
 
 
-def at(second: float) -> str:
-    """ISO time so many seconds after `START`."""
-    whole, fraction = divmod(round(second * 1000), 1000)
-    minutes, seconds = divmod(whole, 60)
-    return f"2026-11-22T15:{minutes:02d}:{seconds:02d}.{fraction:03d}Z"
+def at_ms(second: float, start: int = START) -> int:
+    """The moment so many seconds after `start`, in milliseconds since the epoch."""
+    return start + round(second * 1000)
 
 
-def at_ms(second: float) -> int:
-    """The same moment in milliseconds since the epoch."""
-    moment = as_time(at(second))
-    assert moment is not None
-    return moment
+def at(second: float, start: int = START) -> str:
+    """The same moment as ISO text."""
+    moment = datetime.fromtimestamp(at_ms(second, start) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Claude:
     """Records of one Claude Code session (CLI 2.1.330), appended to its transcript."""
 
-    def __init__(self, home: Path, session_id: str, cwd: str = "/home/dev/alpha") -> None:
+    def __init__(
+        self, home: Path, session_id: str, cwd: str = "/home/dev/alpha", start: int = START
+    ) -> None:
         folder = home / ".claude" / "projects" / cwd.replace("/", "-")
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{session_id}.jsonl"
         self.session_id = session_id
         self.cwd = cwd
+        self.start = start
+        self.branch = "main"
         self.calls = 0
 
     def add(self, *records: dict[str, Any]) -> "Claude":
@@ -42,7 +42,7 @@ class Claude:
         common = {
             "sessionId": self.session_id,
             "cwd": self.cwd,
-            "gitBranch": "main",
+            "gitBranch": self.branch,
             "version": VERSION,
             "isSidechain": False,
         }
@@ -54,7 +54,7 @@ class Claude:
     def prompt(self, text: str, second: float = 0) -> "Claude":
         """The user asks."""
         message = {"role": "user", "content": text}
-        return self.add({"type": "user", "message": message, "timestamp": at(second)})
+        return self.add({"type": "user", "message": message, "timestamp": at(second, self.start)})
 
     def answer(
         self,
@@ -84,7 +84,9 @@ class Claude:
             "stop_reason": stop,
             "usage": usage,
         }
-        return self.add({"type": "assistant", "message": message, "timestamp": at(second)})
+        return self.add(
+            {"type": "assistant", "message": message, "timestamp": at(second, self.start)}
+        )
 
     def say(self, text: str, second: float = 1, **facts: Any) -> "Claude":
         """The model answers with text and ends its turn."""
@@ -105,7 +107,7 @@ class Claude:
             "is_error": failed,
         }
         message = {"role": "user", "content": [block]}
-        return self.add({"type": "user", "message": message, "timestamp": at(second)})
+        return self.add({"type": "user", "message": message, "timestamp": at(second, self.start)})
 
     def todos(self, *statuses: str, second: float = 1) -> "Claude":
         """A to-do list whose items have these statuses."""
@@ -119,7 +121,7 @@ class Claude:
             "type": "user",
             "message": {"role": "user", "content": [block]},
             "toolUseResult": {"oldTodos": [], "newTodos": items},
-            "timestamp": at(second),
+            "timestamp": at(second, self.start),
         }
         return self.add(record)
 
@@ -139,7 +141,7 @@ class Claude:
             "isApiErrorMessage": True,
             "error": kind,
             "apiErrorStatus": http_status,
-            "timestamp": at(second),
+            "timestamp": at(second, self.start),
         }
         return self.add(record)
 
@@ -159,7 +161,7 @@ class Registry:
             "pid": pid,
             "sessionId": session.session_id,
             "cwd": session.cwd,
-            "startedAt": at_ms(0),
+            "startedAt": session.start,
             "procStart": started,
             "version": VERSION,
             "kind": "interactive",

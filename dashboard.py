@@ -1,0 +1,53 @@
+"""Quarterdeck: every AI coding session of your machines on one board. `streamlit run dashboard.py`.
+
+The script runs again every five seconds: it draws what all pages share, then the chosen page.
+What it shows comes from the store; a background daemon fills that.
+"""
+
+import streamlit as st
+
+from lib.cards import running_count
+from lib.store import StoreError
+from lib.ui import access, sidebar, state
+
+state.freeze_startup_objects()
+st.set_page_config(page_title="Quarterdeck", page_icon="🛰️", layout="wide")
+
+viewer = access.viewer_access()
+if viewer.level == "refused":
+    st.error(
+        f"This board is only for the person at its machine. {viewer.reason} Whoever runs it can "
+        f"make it public and read-only with `{access.PUBLIC_VARIABLE}=1`.",
+        icon=":material/lock:",
+    )
+    st.stop()
+
+try:
+    store = state.open_store()
+    if viewer.level == "act":
+        state.start_daemon()
+    frame = state.sessions_frame(store)
+except StoreError as error:
+    st.error("The store can't be read, so there is nothing to show.", icon=":material/database_off:")
+    st.text(str(error))
+    st.stop()
+
+running = running_count(frame)
+page = st.navigation(
+    [
+        st.Page(
+            "pages/sessions.py",
+            title=f"Sessions ({running})" if running else "Sessions",
+            icon="🤖",
+            default=True,
+        ),
+        st.Page("pages/machines.py", title="Machines", icon="🖥️", url_path="machines"),
+    ]
+)
+st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")
+with st.sidebar:
+    chosen = sidebar.filter_bar(frame, page.url_path, state.is_settled(store))
+    st.divider()
+    seconds = sidebar.refresh_bar()
+state.share(state.Shared(store, viewer, chosen, seconds))
+page.run()

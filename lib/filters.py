@@ -1,0 +1,214 @@
+"""Which sessions the board shows: the filters, what they leave, their counts, and their link.
+
+A filter over values keeps a session that has one of them; several filters must all agree.
+Query parameters select and never act: what they name that does not exist is reported back.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from lib.cards import LOOKS, Sort, top_level
+
+Range = Literal["1h", "24h", "7d", "30d", "all"]
+Facet = Literal["project", "tool", "status", "model", "branch"]
+
+NONE = "(none)"
+"""Stands for a session without a project, model or branch."""
+FACETS: tuple[Facet, ...] = get_args(Facet)
+RANGES: dict[Range, tuple[str, pd.Timedelta | None]] = {
+    "1h": ("Ended in the last hour", pd.Timedelta(hours=1)),
+    "24h": ("Ended in the last 24 hours", pd.Timedelta(hours=24)),
+    "7d": ("Ended in the last 7 days", pd.Timedelta(days=7)),
+    "30d": ("Ended in the last 30 days", pd.Timedelta(days=30)),
+    "all": ("Everything", None),
+}
+SORTS: dict[Sort, str] = {
+    "default": "Each section's own",
+    "duration": "Duration, longest first",
+    "attention": "Needs attention first",
+    "newest": "Newest first",
+    "cost": "Cost, highest first",
+}
+PARAMETERS = (*FACETS, "range", "q", "sort", "dismissed")
+"""The names of all query parameters that belong to the filters."""
+LONGEST_TEXT = 200
+MOST_VALUES = 100
+_COLUMNS: dict[Facet, str] = {
+    "project": "project",
+    "tool": "agent",
+    "status": "status",
+    "branch": "branch",
+    "model": "models",
+}
+_SEARCHED = (
+    "session_id",
+    "title",
+    "first_prompt",
+    "last_message",
+    "error_message",
+    "spec",
+    "project",
+    "project_path",
+)
+
+
+class Filters(BaseModel):
+    """The whole state of the filter bar. The default shows everything of now and the last 24 h."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: tuple[str, ...] = ()
+    tool: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    branch: tuple[str, ...] = ()
+    range: Range = "24h"
+    text: str = ""
+    sort: Sort = "default"
+    dismissed: bool = False
+
+    def chosen(self, facet: Facet) -> tuple[str, ...]:
+        """The values that `facet` is narrowed to; empty: all of them."""
+        return getattr(self, facet)
+
+    def narrows(self) -> bool:
+        """Whether anything but the order differs from the default."""
+        return self.model_copy(update={"sort": "default"}) != Filters()
+
+
+def apply(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.DataFrame:
+    """The top-level sessions that `filters` leaves."""
+    top = top_level(frame)
+    return top[_base(top, filters, now) & _all_of(top, filters, FACETS)]
+
+
+def counts(
+    frame: pd.DataFrame, filters: Filters, now: pd.Timestamp
+) -> dict[Facet, dict[str, int]]:
+    """Per facet every value there is, with how many sessions it has under the *other* filters."""
+    top = top_level(frame)
+    base = _base(top, filters, now)
+    masks = {facet: _one_of(top, facet, filters.chosen(facet)) for facet in FACETS}
+    found: dict[Facet, dict[str, int]] = {}
+    for facet in FACETS:
+        mask = base.copy()
+        for other in FACETS:
+            if other != facet:
+                mask &= masks[other]
+        column = _values(top, facet)
+        counted = column[mask.reindex(column.index)].value_counts()
+        found[facet] = {value: int(counted.get(value, 0)) for value in column.unique()}
+    return found
+
+
+def values(frame: pd.DataFrame, facet: Facet) -> list[str]:
+    """Every value of `facet` that some top-level session has."""
+    return sorted(_values(top_level(frame), facet).unique(), key=str.lower)
+
+
+def _values(top: pd.DataFrame, facet: Facet) -> pd.Series:
+    """The facet's value of each session, under its row label; several where it has several."""
+    column = top[_COLUMNS[facet]]
+    if facet == "model":
+        column = column.explode()
+    return column.astype(object).where(column.notna(), NONE).replace("", NONE)
+
+
+def _base(top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.Series:
+    """What the range, the text and the dismissals leave."""
+    mask = pd.Series(True, index=top.index)
+    longest = RANGES[filters.range][1]
+    if longest is not None:
+        ended = top["ended_at"].fillna(top["last_activity_at"])
+        mask &= top["section"].isin(("running", "pending")) | (ended >= now - longest)
+    if not filters.dismissed:
+        mask &= top["dismissed_at"].isna()
+    for word in filters.text.lower().split():
+        mask &= _holds(top, word.lstrip("#"))
+    return mask
+
+
+def _holds(top: pd.DataFrame, word: str) -> pd.Series:
+    found = pd.Series(False, index=top.index)
+    for column in _SEARCHED:
+        values = top[column].fillna("").astype(str)
+        found |= values.str.lower().str.contains(word, regex=False)
+    return found
+
+
+def _all_of(top: pd.DataFrame, filters: Filters, facets: Iterable[Facet]) -> pd.Series:
+    mask = pd.Series(True, index=top.index)
+    for facet in facets:
+        mask &= _one_of(top, facet, filters.chosen(facet))
+    return mask
+
+
+def _one_of(top: pd.DataFrame, facet: Facet, chosen: Sequence[str]) -> pd.Series:
+    if not chosen:
+        return pd.Series(True, index=top.index)
+    values = _values(top, facet)
+    return values.isin(chosen).groupby(level=0).any().reindex(top.index, fill_value=False)
+
+
+def to_query(filters: Filters) -> dict[str, list[str]]:
+    """The query parameters of a link to this view. Defaults are left out."""
+    query: dict[str, list[str]] = {
+        facet: list(filters.chosen(facet)) for facet in FACETS if filters.chosen(facet)
+    }
+    if filters.range != "24h":
+        query["range"] = [filters.range]
+    if filters.text:
+        query["q"] = [filters.text]
+    if filters.sort != "default":
+        query["sort"] = [filters.sort]
+    if filters.dismissed:
+        query["dismissed"] = ["1"]
+    return query
+
+
+def from_query(
+    query: Mapping[str, Sequence[str]], known: Mapping[Facet, Iterable[str]]
+) -> tuple[Filters, list[str]]:
+    """The filters a link asks for, and a note for each thing in it that does not exist.
+
+    `known`: the values of each facet that may be chosen; a facet left out takes any value.
+    """
+    notes: list[str] = []
+    chosen: dict[str, Any] = {}
+    for facet in FACETS:
+        allowed = set(LOOKS) if facet == "status" else known.get(facet)
+        asked = list(dict.fromkeys(query.get(facet, ())))[:MOST_VALUES]
+        accepted = asked if allowed is None else [value for value in asked if value in allowed]
+        notes += [f"no {facet} “{_brief(value)}”" for value in asked if value not in accepted]
+        chosen[facet] = tuple(accepted)
+    _choose(query, "range", lambda value: value in RANGES, chosen, notes)
+    _choose(query, "sort", lambda value: value in SORTS, chosen, notes)
+    _choose(query, "dismissed", lambda value: value in ("0", "1"), chosen, notes)
+    if "dismissed" in chosen:
+        chosen["dismissed"] = chosen["dismissed"] == "1"
+    if query.get("q"):
+        chosen["text"] = query["q"][-1][:LONGEST_TEXT]
+    return Filters(**chosen), notes
+
+
+def _choose(
+    query: Mapping[str, Sequence[str]],
+    name: str,
+    is_known: Callable[[str], bool],
+    chosen: dict[str, Any],
+    notes: list[str],
+) -> None:
+    if not query.get(name):
+        return
+    value = query[name][-1]
+    if is_known(value):
+        chosen[name] = value
+    else:
+        notes.append(f"no {name} “{_brief(value)}”")
+
+
+def _brief(value: str) -> str:
+    return value if len(value) <= 60 else f"{value[:60]}…"

@@ -1,0 +1,60 @@
+"""Who may see the page and who may act on it.
+
+Streamlit has no accounts of its own. So without more configuration the page is for the person
+at this machine only: a viewer whose connection comes from loopback, to a loopback name (a name
+that only resolves to loopback is how a foreign website reaches a local server), through no
+proxy. `QUARTERDECK_PUBLIC_READONLY=1` shows the page to everyone, and lets nobody act.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Literal, NamedTuple
+
+import streamlit as st
+
+PUBLIC_VARIABLE = "QUARTERDECK_PUBLIC_READONLY"
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host")
+
+
+class Access(NamedTuple):
+    """What a viewer may do, and why not more."""
+
+    level: Literal["act", "look", "refused"]
+    reason: str = ""
+
+
+def decide(address: str | None, headers: Mapping[str, str], environ: Mapping[str, str]) -> Access:
+    """The access of a viewer at `address` (None: Streamlit's word for loopback)."""
+    if environ.get(PUBLIC_VARIABLE) == "1":
+        return Access("look", "This is a public, read-only board.")
+    if address is not None and not _is_loopback(address):
+        return Access("refused", f"The connection comes from {address}, not from this machine.")
+    given = {name.lower() for name in headers}
+    for name in _PROXY_HEADERS:
+        if name.lower() in given:
+            return Access("refused", f"The connection came through a proxy (header {name}).")
+    host = next((value for name, value in headers.items() if name.lower() == "host"), None)
+    if host is not None and _host_name(host) not in _LOCAL_NAMES:
+        return Access("refused", f"The page was asked for as {_host_name(host)}, not localhost.")
+    return Access("act")
+
+
+def viewer_access() -> Access:
+    """The access of the viewer of the running script."""
+    return decide(st.context.ip_address, st.context.headers.to_dict(), os.environ)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_name(host: str) -> str:
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name.partition("]")[0] + "]"
+    return name.partition(":")[0] if name.count(":") == 1 else name

@@ -1,0 +1,473 @@
+// All cards of the board. Called again with every new data; keeps elements by key and touches
+// only what changed, so focus, selection, scroll and open parts stay. Text from sessions is only
+// ever set as textContent.
+const boards = new WeakMap();
+const UNDO_MS = 10000;
+const LABELS = {
+  "copy-error": ["📋", "Copy Error"],
+  dismiss: ["🗑", "Dismiss"],
+  undismiss: ["↩", "Restore"],
+};
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+  let board = boards.get(parentElement);
+  if (!board) boards.set(parentElement, (board = new Board(parentElement)));
+  board.setStateValue = setStateValue;
+  board.setTriggerValue = setTriggerValue;
+  board.update(data);
+  return () => {
+    board.stop();
+    boards.delete(parentElement);
+  };
+}
+
+class Board {
+  constructor(parent) {
+    const find = (selector) => parent.querySelector(selector);
+    this.root = find(".board");
+    this.totalsElement = find(".totals");
+    this.strip = find(".strip");
+    this.sectionsElement = find(".sections");
+    this.undo = find(".undo");
+    this.spoken = find(".spoken");
+    this.cards = new Map();
+    this.sections = new Map();
+    this.chips = new Map();
+    this.totals = new Map();
+    this.outbox = [];
+    this.sequence = 0;
+    this.gone = new Map(); // dismissed here, until Python's data agree
+    this.first = true;
+    this.root.onclick = (event) => this.clicked(event);
+    this.seen = () => this.tick();
+    document.addEventListener("visibilitychange", this.seen);
+    this.timer = setInterval(() => this.tick(), 1000);
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    clearTimeout(this.undoTimer);
+    document.removeEventListener("visibilitychange", this.seen);
+    this.beat(0);
+  }
+
+  update(data) {
+    this.sequence = Math.max(this.sequence, data.ack);
+    this.outbox = this.outbox.filter((item) => item.n > data.ack);
+    this.forgetGone(data);
+    this.beat(data.beatMs);
+    this.drawTotals(data.totals);
+    this.drawStrip(data.waiting, data.waitingHidden);
+    this.drawSections(data.sections);
+    this.first = false;
+    this.tick();
+  }
+
+  // A worker's timer is not throttled in a hidden tab, as the page's own are.
+  beat(milliseconds) {
+    if (milliseconds === this.beatMs) return;
+    this.beatMs = milliseconds;
+    this.worker?.terminate();
+    this.worker = null;
+    if (!milliseconds) return;
+    const source = `setInterval(() => postMessage(0), ${Number(milliseconds)})`;
+    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    this.worker = new Worker(address);
+    URL.revokeObjectURL(address);
+    this.worker.onmessage = () => {
+      if (document.hidden) this.setTriggerValue("beat", Date.now());
+    };
+  }
+
+  send(action, key) {
+    this.outbox.push({ n: ++this.sequence, action, key });
+    this.setStateValue("outbox", this.outbox.slice());
+  }
+
+  drawTotals(totals) {
+    for (const total of totals) {
+      const group = keep(this.totals, total.name, () => {
+        const made = build("div", "total", { name: ["dt"], value: ["dd"], note: ["dd", "note"] });
+        this.totalsElement.append(made.element);
+        return made;
+      });
+      setText(group.name, total.name);
+      setText(group.value, total.value);
+      setText(group.note, total.note);
+      group.element.dataset.loud = String(total.value !== "0");
+      group.element.dataset.name = total.name;
+    }
+  }
+
+  drawStrip(waiting, hidden) {
+    const chips = this.strip.querySelector(".chips");
+    const known = new Set(waiting.map((item) => item.id));
+    for (const [id, chip] of this.chips) {
+      if (!known.has(id)) {
+        chip.element.remove();
+        this.chips.delete(id);
+      }
+    }
+    const news = [];
+    waiting.forEach((item, index) => {
+      const chip = keep(this.chips, item.id, () => {
+        news.push(`Session ${item.short}, ${item.title}: ${item.words}`);
+        return build("button", "chip", { short: ["code"], title: ["span"], words: ["span", "words"] });
+      });
+      chip.element.type = "button";
+      chip.element.dataset.goto = item.id;
+      setText(chip.short, `#${item.short}`);
+      setText(chip.title, item.title);
+      setText(chip.words, item.words);
+      place(chips, chip.element, index);
+    });
+    const count = waiting.length + hidden;
+    const who = count === 1 ? "1 session waits for you" : `${count} sessions wait for you`;
+    const rest = hidden ? ` (${hidden} hidden by filters)` : "";
+    setText(this.strip.querySelector(".strip-words"), `🟡 ${who}${rest}`);
+    setHidden(this.strip, count === 0);
+    if (!this.first && news.length) this.say(news.join(". "));
+  }
+
+  drawSections(sections) {
+    const names = new Set(sections.map((section) => section.name));
+    const present = new Set();
+    for (const section of sections) {
+      section.cards = section.cards.filter((card) => !this.gone.has(card.id));
+      section.cards.forEach((card) => present.add(card.id));
+    }
+    for (const [id, card] of this.cards) {
+      if (!present.has(id)) {
+        card.element.remove();
+        this.cards.delete(id);
+      }
+    }
+    for (const [name, section] of this.sections) {
+      if (!names.has(name)) {
+        section.element.remove();
+        this.sections.delete(name);
+      }
+    }
+    sections.forEach((section, index) => this.drawSection(section, index));
+  }
+
+  drawSection(data, index) {
+    const section = keep(this.sections, data.name, () => newSection(data.name));
+    place(this.sectionsElement, section.element, index);
+    const dismissed = [...this.gone.values()].filter((name) => name === data.name).length;
+    const total = data.total - dismissed;
+    setText(section.title, data.title);
+    setText(section.count, `(${total.toLocaleString("en")})`);
+    setText(section.empty, data.empty);
+    setHidden(section.empty, total > 0);
+    setText(section.more, `Show more (${data.more.toLocaleString("en")} not shown)`);
+    section.more.dataset.more = data.name;
+    setHidden(section.more, data.more === 0);
+    data.cards.forEach((card, at) => this.drawCard(card, data.name, section.grid, at));
+  }
+
+  drawCard(data, sectionName, grid, index) {
+    let card = this.cards.get(data.id);
+    const isNew = !card;
+    if (isNew) this.cards.set(data.id, (card = newCard(data.id)));
+    const moved = card.section !== sectionName;
+    place(grid, card.element, index);
+    if (!this.first && moved) animate(card.element, isNew ? "enter" : "settle");
+    if (!this.first && data.status === "failed" && card.status !== "failed") {
+      animate(card.element, "pulse");
+      this.say(`Session ${data.short} failed`);
+    }
+    card.section = sectionName;
+    card.status = data.status;
+    card.data = data;
+    fillCard(card, data);
+  }
+
+  tick() {
+    if (document.hidden) return;
+    const now = Date.now();
+    for (const card of this.cards.values()) tickCard(card, now);
+  }
+
+  say(words) {
+    setText(this.spoken, words);
+  }
+
+  clicked(event) {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.goto) this.goTo(button.dataset.goto);
+    if (button.dataset.more) this.send("more", button.dataset.more);
+    if (button.classList.contains("undo-button")) this.takeBack();
+    const element = button.closest("article");
+    const card = element && this.cards.get(element.dataset.id);
+    if (!card) return;
+    if (button === card.toggle) toggleError(card);
+    if (button.dataset.action === "copy-error") copyError(card, this);
+    if (button.dataset.action === "dismiss") this.dismiss(card, event.detail === 0);
+    if (button.dataset.action === "undismiss") this.send("undismiss", card.data.id);
+  }
+
+  goTo(id) {
+    const card = this.cards.get(id);
+    if (!card) return;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    card.element.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+    card.element.focus({ preventScroll: true });
+  }
+
+  dismiss(card, byKeyboard) {
+    const { id, short, title } = card.data;
+    this.send("dismiss", id);
+    this.gone.set(id, card.section);
+    this.dismissed = { id, short };
+    card.element.remove();
+    this.cards.delete(id);
+    setText(this.undo.querySelector(".undo-words"), `Dismissed #${short} ${title}`);
+    setHidden(this.undo, false);
+    if (byKeyboard) this.undo.querySelector(".undo-button").focus();
+    this.say(`Dismissed session ${short}. Undo is available for ten seconds.`);
+    clearTimeout(this.undoTimer);
+    this.undoTimer = setTimeout(() => this.endUndo(), UNDO_MS);
+  }
+
+  takeBack() {
+    this.gone.delete(this.dismissed.id);
+    this.send("undismiss", this.dismissed.id);
+    this.say(`Session ${this.dismissed.short} is back.`);
+    this.endUndo();
+  }
+
+  endUndo() {
+    clearTimeout(this.undoTimer);
+    setHidden(this.undo, true);
+  }
+
+  // Python's data agree with a dismissal when the card is gone from them or marked.
+  forgetGone(data) {
+    const shown = new Map(data.sections.flatMap((s) => s.cards).map((card) => [card.id, card]));
+    for (const id of this.gone.keys()) {
+      if (!shown.has(id) || shown.get(id).dismissed) this.gone.delete(id);
+    }
+  }
+}
+
+function newSection(name) {
+  const section = build("section", "section", {
+    heading: ["h2"],
+    empty: ["p", "empty"],
+    grid: ["div", "grid"],
+    more: ["button", "more"],
+  });
+  section.element.dataset.section = name;
+  section.title = section.heading.appendChild(document.createElement("span"));
+  section.heading.append(" ");
+  section.count = section.heading.appendChild(document.createElement("span"));
+  section.count.className = "count";
+  section.more.type = "button";
+  return section;
+}
+
+function newCard(id) {
+  const card = build("article", "card", {
+    head: ["header"],
+    title: ["h3"],
+    tags: ["ul", "tags"],
+    progress: ["div", "progress"],
+    meta: ["ul", "meta"],
+    latest: ["p", "latest"],
+    errorBox: ["div", "error"],
+    actions: ["div", "actions"],
+  });
+  const inside = (parent, tag, name) => {
+    const element = parent.appendChild(document.createElement(tag));
+    if (name) element.className = name;
+    return element;
+  };
+  card.element.dataset.id = id;
+  card.element.tabIndex = -1;
+  card.icon = inside(card.head, "span", "icon");
+  card.icon.setAttribute("aria-hidden", "true");
+  card.words = inside(card.head, "span", "words");
+  card.since = inside(card.head, "span", "since");
+  card.short = inside(card.head, "code", "short");
+  card.sample = inside(card.head, "span", "sample");
+  card.times = inside(card.head, "span", "times");
+  card.bar = inside(card.progress, "div", "bar");
+  card.bar.setAttribute("role", "progressbar");
+  card.fill = inside(card.bar, "div", "fill");
+  card.percent = inside(card.progress, "span", "percent");
+  card.errorClass = inside(card.errorBox, "strong");
+  card.message = inside(card.errorBox, "pre", "message");
+  card.toggle = inside(card.errorBox, "button", "toggle");
+  card.toggle.type = "button";
+  card.toggle.setAttribute("aria-expanded", "false");
+  card.copied = inside(card.errorBox, "textarea", "copied");
+  card.copied.readOnly = true;
+  card.copied.hidden = true;
+  card.buttons = new Map();
+  return card;
+}
+
+function fillCard(card, data) {
+  const name = `session ${data.short}`;
+  card.element.dataset.tone = data.tone;
+  card.element.dataset.status = data.status;
+  card.element.classList.toggle("is-dismissed", data.dismissed);
+  setAttribute(card.element, "aria-label", `${name}: ${data.title}, ${data.words}`);
+  setText(card.icon, data.icon);
+  setText(card.words, data.dismissed ? `${data.words}, dismissed` : data.words);
+  setAttribute(card.words, "title", data.reason);
+  setText(card.short, `#${data.short}`);
+  setText(card.sample, data.sample ? "Sample" : "");
+  setText(card.title, data.title);
+  setAttribute(card.title, "title", data.title);
+  setList(card.tags, data.tags);
+  setList(card.meta, data.subagents ? [...data.meta, `+ ${data.subagents}`] : data.meta);
+  setHidden(card.progress, data.percent === null);
+  if (data.percent !== null) {
+    setText(card.percent, `${data.percent}%`);
+    setAttribute(card.progress, "title", data.todos);
+    setAttribute(card.bar, "aria-valuenow", String(data.percent));
+    setAttribute(card.bar, "aria-label", `Progress of ${name}: ${data.todos}`);
+    card.fill.style.transform = `scaleX(${data.percent / 100})`;
+  }
+  setText(card.latest, data.quoted ? `“${data.latest}”` : data.latest || "");
+  setHidden(card.latest, !data.latest);
+  setHidden(card.errorBox, !data.errorClass);
+  setText(card.errorClass, data.errorClass || "");
+  setText(card.message, data.error || "");
+  const long = (data.error || "").length > 90 || (data.error || "").split("\n").length > 2;
+  setHidden(card.toggle, !long);
+  labelToggle(card, name);
+  setButtons(card, data.actions, name);
+}
+
+function setButtons(card, actions, name) {
+  for (const [action, button] of card.buttons) {
+    if (!actions.includes(action)) {
+      button.remove();
+      card.buttons.delete(action);
+    }
+  }
+  actions.forEach((action, index) => {
+    const button = keep(card.buttons, action, () => {
+      const made = document.createElement("button");
+      made.type = "button";
+      made.dataset.action = action;
+      made.textContent = LABELS[action].join(" ");
+      made.setAttribute("aria-label", `${LABELS[action][1]}, ${name}`);
+      return made;
+    });
+    place(card.actions, button, index);
+  });
+  setHidden(card.actions, actions.length === 0);
+}
+
+function labelToggle(card, name) {
+  const open = card.errorBox.classList.contains("open");
+  setText(card.toggle, open ? "Less" : "More");
+  setAttribute(card.toggle, "aria-expanded", String(open));
+  setAttribute(card.toggle, "aria-label", `${open ? "Less" : "More"} of the error, ${name}`);
+}
+
+function toggleError(card) {
+  card.errorBox.classList.toggle("open");
+  labelToggle(card, `session ${card.data.short}`);
+}
+
+async function copyError(card, board) {
+  const button = card.buttons.get("copy-error");
+  try {
+    await navigator.clipboard.writeText(card.data.error);
+    button.textContent = "✓ Copied";
+    board.say("Error copied.");
+    setTimeout(() => (button.textContent = LABELS["copy-error"].join(" ")), 2000);
+  } catch {
+    card.copied.value = card.data.error;
+    card.copied.hidden = false;
+    card.copied.setAttribute("aria-label", "The error, selected. Copy it with Control C.");
+    card.copied.focus();
+    card.copied.select();
+  }
+}
+
+function tickCard(card, now) {
+  const { startedAt, endedAt, durationMs, since, status } = card.data;
+  const ended = endedAt !== null;
+  let length = durationMs;
+  if (!ended && startedAt !== null) length = Math.max(0, now - startedAt);
+  const lasted = length === null ? "" : duration(length, !ended);
+  setText(card.times, ended ? [lasted, ago(now - endedAt)].filter(Boolean).join(" │ ") : lasted);
+  const counts = !ended && status !== "running" && since !== null;
+  setText(card.since, counts ? `for ${duration(Math.max(0, now - since), false)}` : "");
+}
+
+function duration(milliseconds, ticking) {
+  const all = Math.floor(milliseconds / 1000);
+  const [days, hours] = [Math.floor(all / 86400), Math.floor(all / 3600) % 24];
+  const [minutes, seconds] = [Math.floor(all / 60) % 60, all % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  if (days) return `${days}d ${two(hours)}h${ticking ? ` ${two(minutes)}m` : ""}`;
+  if (hours) return `${hours}h ${two(minutes)}m${ticking ? ` ${two(seconds)}s` : ""}`;
+  return minutes ? `${minutes}m ${two(seconds)}s` : `${seconds}s`;
+}
+
+function ago(milliseconds) {
+  const minutes = Math.floor(milliseconds / 60000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes}m ago`;
+  if (minutes < 60 * 48) return `${Math.floor(minutes / 60)}h ago`;
+  return `${Math.floor(minutes / 1440)}d ago`;
+}
+
+// Small tools that touch the page only where something differs.
+
+function build(tag, name, parts) {
+  const made = { element: document.createElement(tag) };
+  made.element.className = name;
+  for (const [part, [partTag, partName]] of Object.entries(parts)) {
+    made[part] = made.element.appendChild(document.createElement(partTag));
+    if (partName) made[part].className = partName;
+  }
+  return made;
+}
+
+function keep(map, key, make) {
+  if (!map.has(key)) map.set(key, make());
+  return map.get(key);
+}
+
+function place(parent, element, index) {
+  const there = parent.children[index] || null;
+  if (there === element) return;
+  if (parent.moveBefore && element.isConnected) parent.moveBefore(element, there);
+  else parent.insertBefore(element, there);
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function setHidden(element, hidden) {
+  if (element.hidden !== hidden) element.hidden = hidden;
+}
+
+function setList(list, texts) {
+  while (list.children.length > texts.length) list.lastElementChild.remove();
+  texts.forEach((text, index) => {
+    const item = list.children[index] || list.appendChild(document.createElement("li"));
+    setText(item, text);
+  });
+  setHidden(list, texts.length === 0);
+}
+
+function animate(element, name) {
+  element.classList.remove("enter", "settle", "pulse");
+  element.classList.add(name);
+  element.addEventListener("animationend", () => element.classList.remove(name), { once: true });
+}

@@ -1,0 +1,121 @@
+"""The tables of the Machines page."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from lib import samples
+from lib.model import DaemonRow, SourceRow
+from lib.readers import LABELS
+from lib.store import Counts, FileRow
+from lib.ui import state
+
+
+def daemons(rows: Sequence[DaemonRow]) -> None:
+    """Who collects, and whether it lives."""
+    st.subheader("Daemons")
+    moment = state.now_ms()
+    real = [row for row in rows if row.machine != samples.MACHINE]
+    if not real:
+        st.info("No daemon has reported yet.")
+        return
+    table = pd.DataFrame(
+        {
+            "Machine": [row.machine for row in real],
+            "State": [_state(row, moment) for row in real],
+            "Process": [row.pid for row in real],
+            "Since": _times([row.started_at for row in real]),
+            "Last beat": _times([row.beat_at for row in real]),
+            "Files read": [f"{row.files_done:,} of {row.files_total:,}" for row in real],
+            "Last error": [row.last_error or "" for row in real],
+        }
+    )
+    _table(table)
+
+
+def sources(rows: Sequence[SourceRow]) -> None:
+    """Where it looked for sessions, and what it found there."""
+    st.subheader("Sources")
+    real = [row for row in rows if row.machine != samples.MACHINE]
+    if not real:
+        st.info("No daemon has looked anywhere yet.")
+        return
+    table = pd.DataFrame(
+        {
+            "Machine": [row.machine for row in real],
+            "Tool": [LABELS.get(row.agent, row.agent) for row in real],
+            "Folder": [row.root for row in real],
+            "State": [_SOURCE_STATES[row.state] for row in real],
+            "Files": [row.files for row in real],
+            "Error": [row.error or "" for row in real],
+            "Checked": _times([row.checked_at for row in real]),
+        }
+    )
+    _table(table)
+
+
+_SOURCE_STATES = {"ok": "✅ read", "absent": "⚪ absent", "unreadable": "❌ unreadable"}
+
+
+def records(counts: Counts) -> None:
+    """What became of all records."""
+    st.subheader("Records")
+    skipped = sum(counts.skipped.values())
+    figures = {
+        "Records read": counts.records,
+        "Model calls": counts.requests,
+        "Copies not counted": sum(counts.duplicates.values()),
+        "Records skipped": skipped,
+    }
+    for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(name, f"{value:,}")
+    reasons = [("Skipped", *item) for item in counts.skipped.items()]
+    reasons += [("Copy", *item) for item in counts.duplicates.items()]
+    if any(count for _, _, count in reasons):
+        table = pd.DataFrame(reasons, columns=["What", "Reason", "Records"])
+        table["Reason"] = table["Reason"].str.replace("_", " ")
+        _table(table[table["Records"] > 0])
+
+
+def skipped(files: Sequence[FileRow]) -> None:
+    """The files of which something could not be read."""
+    st.subheader("Files with skipped records")
+    rows = [
+        {
+            "File": file.path,
+            "Tool": LABELS.get(file.agent, file.agent),
+            "Machine": file.machine,
+            "Reason": reason.replace("_", " "),
+            "Records": count,
+            "First lines": ", ".join(
+                f"{skip.line:,}" for skip in file.skips if skip.reason == reason
+            ),
+        }
+        for file in files
+        for reason, count in _reasons(file).items()
+    ]
+    if not rows:
+        st.success("Every record of every file could be read.")
+        return
+    _table(pd.DataFrame(rows))
+
+
+def _reasons(file: FileRow) -> dict[str, int]:
+    whole_file = {file.error: 1} if file.error else {}
+    return {**whole_file, **file.skipped}
+
+
+def _state(row: DaemonRow, moment: int) -> str:
+    if row.phase == "stopped":
+        return "⏹️ stopped"
+    return "❔ silent" if state.is_stale(row, moment) else f"🟢 {row.phase}"
+
+
+def _times(values: Sequence[int]) -> "pd.Series[pd.Timestamp]":
+    zone = state.viewer_zone()
+    return pd.to_datetime(pd.Series(values), unit="ms", utc=True).dt.tz_convert(zone)
+
+
+def _table(table: pd.DataFrame) -> None:
+    st.dataframe(table, hide_index=True, width="stretch")

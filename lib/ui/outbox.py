@@ -1,0 +1,47 @@
+"""What the board's buttons ask for, checked: the browser is not trusted.
+
+The board keeps each click in an outbox under a growing number until Python has acknowledged
+that number, so a click is neither lost in a rerun nor done twice.
+"""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MOST_ITEMS = 1000
+
+
+class Item(BaseModel):
+    """One click."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    n: Annotated[int, Field(ge=1, le=2**53)]
+    action: Literal["dismiss", "undismiss", "more"]
+    key: Annotated[str, Field(min_length=1, max_length=1000)]
+    """The session; for `more` the name of the section."""
+
+
+class Received(NamedTuple):
+    """The new items of an outbox in their order, the number to acknowledge, and what was refused."""
+
+    items: list[Item]
+    acknowledged: int
+    refused: int
+
+
+def receive(outbox: Any, acknowledged: int) -> Received:
+    """Take what is new in `outbox`, whatever it is that the browser sent."""
+    items: list[Item] = []
+    refused = 0
+    entries = outbox if isinstance(outbox, list) else []
+    for entry in entries[:MOST_ITEMS]:
+        try:
+            item = Item.model_validate(entry)
+        except ValidationError:
+            refused += 1
+            continue
+        if item.n > acknowledged:
+            items.append(item)
+    items.sort(key=lambda item: item.n)
+    return Received(items, max([acknowledged, *(item.n for item in items)]), refused)

@@ -1,0 +1,212 @@
+"""The sidebar: filters, their counts and their link, and the refresh.
+
+The widgets hold the state. The address is read when a viewer arrives, goes back or forward, or
+follows a link, and otherwise written, so that a link reproduces the view.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit_autorefresh import st_autorefresh
+
+from lib import filters
+from lib.cards import LOOKS
+from lib.filters import FACETS, NONE, Facet, Filters
+from lib.ui.state import now
+
+INTERVALS: dict[int, str] = {
+    5: "Every 5 seconds",
+    15: "Every 15 seconds",
+    60: "Every minute",
+    0: "Off",
+}
+_TITLES: dict[Facet, tuple[str, str]] = {
+    "project": ("Project", "All projects"),
+    "tool": ("Tool", "All tools"),
+    "status": ("Status", "All statuses"),
+    "model": ("Model", "All models"),
+    "branch": ("Branch", "All branches"),
+}
+_COUNT = re.compile(r" \([\d,]+\)$")
+_NOTES = "filter_notes"
+_CHOSEN = "filter_chosen"
+_PAGE = "filter_page"
+
+
+def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
+    """Draw the filters; answer what is chosen.
+
+    `settled`: everything was read once, so that a name nobody has heard of is a wrong one.
+    """
+    _read_address(frame, page, settled)
+    names = {facet: _names(frame, facet) for facet in FACETS}
+    everything = _everything(frame)
+    for facet in FACETS:
+        _take_labels_for_values(facet, everything[facet], names[facet])
+    counted = filters.counts(frame, _chosen(), now())
+    st.text_input(
+        "Search",
+        key="filter_text",
+        type="search",
+        live="300ms",
+        placeholder="Id, title, prompt, message, error…",
+        max_chars=filters.LONGEST_TEXT,
+    )
+    for facet in FACETS:
+        _facet(facet, counted[facet], names[facet])
+    st.selectbox(
+        "Time range",
+        list(filters.RANGES),
+        key="filter_range",
+        format_func=lambda name: filters.RANGES[name][0],
+        help="For sessions that have ended. The others are always shown.",
+    )
+    st.selectbox(
+        "Sort by", list(filters.SORTS), key="filter_sort", format_func=filters.SORTS.__getitem__
+    )
+    st.toggle("Show dismissed", key="filter_dismissed")
+    chosen = st.session_state[_CHOSEN] = _chosen()
+    st.button(
+        "Clear filters",
+        on_click=clear,
+        disabled=chosen == Filters(),
+        width="stretch",
+        icon=":material/filter_alt_off:",
+    )
+    _write_address(chosen)
+    return chosen
+
+
+def clear() -> None:
+    """Back to everything of now and the last 24 hours."""
+    _set_widgets(Filters())
+    st.session_state[_NOTES] = []
+
+
+def notes() -> list[str]:
+    """What the address asked for that does not exist."""
+    return st.session_state.get(_NOTES, [])
+
+
+def refresh_bar() -> int:
+    """Draw the refresh controls and mount the timer; answer the interval in seconds, 0 for off."""
+    st.session_state.setdefault("refresh_seconds", 5)
+    st.button("Refresh now", width="stretch", icon=":material/refresh:")
+    seconds = st.selectbox(
+        "Refresh", list(INTERVALS), key="refresh_seconds", format_func=INTERVALS.__getitem__
+    )
+    if seconds:
+        st_autorefresh(interval=seconds * 1000, key=f"refresh_{seconds}")
+    return seconds
+
+
+def _read_address(frame: pd.DataFrame, page: str, settled: bool) -> None:
+    """Set the widgets from the address where it, not the widgets, was what the viewer changed."""
+    context = get_script_run_ctx()
+    query = {
+        name: st.query_params.get_all(name)
+        for name in filters.PARAMETERS
+        if name in st.query_params
+    }
+    arrived = _PAGE not in st.session_state
+    moved = st.session_state.get(_PAGE) != page
+    st.session_state[_PAGE] = page
+    went_back = context is not None and context.is_history_navigation
+    if arrived or (query and (moved or went_back)) or (went_back and not moved):
+        known = _everything(frame) if settled else {}
+        chosen, st.session_state[_NOTES] = filters.from_query(query, known)
+        _set_widgets(chosen)
+    elif "filter_text" not in st.session_state:
+        # A run that ended before it drew the widgets made Streamlit forget them.
+        _set_widgets(st.session_state.get(_CHOSEN, Filters()))
+
+
+def _everything(frame: pd.DataFrame) -> dict[Facet, list[str]]:
+    return {facet: filters.values(frame, facet) for facet in FACETS}
+
+
+def _set_widgets(chosen: Filters) -> None:
+    for facet in FACETS:
+        st.session_state[f"filter_{facet}"] = list(chosen.chosen(facet))
+    for name in ("range", "text", "sort", "dismissed"):
+        st.session_state[f"filter_{name}"] = getattr(chosen, name)
+
+
+def _chosen() -> Filters:
+    """The filters as the widgets stand."""
+    state = st.session_state
+    return Filters(
+        **{facet: tuple(state[f"filter_{facet}"]) for facet in FACETS},
+        range=state["filter_range"],
+        text=(state["filter_text"] or "").strip(),
+        sort=state["filter_sort"],
+        dismissed=state["filter_dismissed"],
+    )
+
+
+def _write_address(chosen: Filters) -> None:
+    query = filters.to_query(chosen)
+    for name in filters.PARAMETERS:
+        wanted = query.get(name, [])
+        if st.query_params.get_all(name) != wanted:
+            if wanted:
+                st.query_params[name] = wanted
+            else:
+                del st.query_params[name]
+
+
+def _take_labels_for_values(
+    facet: Facet, everything: Sequence[str], names: Mapping[str, str]
+) -> None:
+    """Undo the browser's naming of a choice by a label whose count has moved since."""
+    key = f"filter_{facet}"
+    known = {*everything, *LOOKS} if facet == "status" else set(everything)
+    by_name = {name: value for value, name in names.items()}
+    found = [
+        value if value in known else by_name.get(_bare(value), _bare(value))
+        for value in st.session_state[key]
+    ]
+    if found != st.session_state[key]:
+        st.session_state[key] = found
+
+
+def _facet(facet: Facet, counted: Mapping[str, int], names: Mapping[str, str]) -> None:
+    """One multiselect with counts in its labels.
+
+    The widget is set anew when the label of a chosen value moved with its count, because the
+    browser keeps choices by label.
+    """
+    key = f"filter_{facet}"
+    values = list(dict.fromkeys(st.session_state[key]))
+    options = sorted(counted, key=lambda value: (-counted[value], value.lower()))
+    options += [value for value in values if value not in counted]
+    by_name = {names.get(value, value): value for value in options}
+
+    def label(value: str) -> str:
+        known = value if value in options else by_name.get(_bare(value), _bare(value))
+        return f"{names.get(known, known)} ({counted.get(known, 0):,})"
+
+    labels = [label(value) for value in values]
+    if st.session_state.get(f"{key}_labels") != labels:
+        st.session_state[key] = values
+        st.session_state[f"{key}_labels"] = labels
+    title, placeholder = _TITLES[facet]
+    st.multiselect(title, options, key=key, format_func=label, placeholder=placeholder)
+
+
+def _names(frame: pd.DataFrame, facet: Facet) -> Mapping[str, str]:
+    """How the values of a facet are shown, where not as they are."""
+    found = {NONE: f"no {facet}"}
+    if facet == "tool":
+        pairs = frame[["agent", "agent_label"]].drop_duplicates()
+        found |= dict(zip(pairs["agent"], pairs["agent_label"], strict=True))
+    if facet == "status":
+        found |= {name: f"{look.icon} {look.words}" for name, look in LOOKS.items()}
+    return found
+
+
+def _bare(label: str) -> str:
+    return _COUNT.sub("", label)

@@ -1,0 +1,139 @@
+"""What all viewers of one server share, and what one viewer has of its own."""
+
+import gc
+import runpy
+import time
+from datetime import UTC, tzinfo
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
+import streamlit as st
+
+from lib import daemon
+from lib.filters import Filters
+from lib.frame import load_sessions
+from lib.model import DaemonRow
+from lib.settings import PROJECT_FOLDER, settings
+from lib.store import Store
+from lib.ui.access import Access
+
+STALE_SECONDS = 30
+"""A daemon beats every ten seconds; after three missed ones it is taken for dead."""
+
+
+@st.cache_resource(show_spinner=False)
+def freeze_startup_objects() -> int:
+    """Keep imported modules out of the full collection Streamlit runs after every script run."""
+    gc.collect()
+    gc.freeze()
+    return gc.get_freeze_count()
+
+
+@st.cache_resource(show_spinner=False)
+def open_store() -> Store:
+    """The one store of this server. Raises StoreError."""
+    return Store.open(settings().store_url)
+
+
+@st.cache_resource(show_spinner=False, ttl=30)
+def start_daemon() -> str:
+    """Start this machine's daemon unless one lives; answer what was done. Looks twice a minute."""
+    try:
+        started = daemon.ensure_running(settings())
+    except OSError as error:
+        return f"The background daemon could not be started: {error}"
+    return "Started the background daemon." if started else ""
+
+
+def now_ms() -> int:
+    """This moment in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def now() -> pd.Timestamp:
+    """This moment in UTC, as frames hold times."""
+    return pd.Timestamp.now(UTC)
+
+
+def sessions_frame(store: Store) -> pd.DataFrame:
+    """The shared frame of all sessions: the same object until something changed."""
+    return load_sessions(store, now_ms())
+
+
+def viewer_zone() -> tzinfo:
+    """The time zone of the viewer's browser, UTC where it does not say."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+class Shared(NamedTuple):
+    """What `dashboard.py` hands to the page it runs."""
+
+    store: Store
+    access: Access
+    filters: Filters
+    refresh_seconds: int
+    """0: refresh is off."""
+
+    @property
+    def board_seconds(self) -> float | None:
+        """How often a page looks whether something moved: each second at the usual pace."""
+        if not self.refresh_seconds:
+            return None
+        return 1 if self.refresh_seconds <= 5 else self.refresh_seconds
+
+
+def share(shared: Shared) -> None:
+    """Keep `shared` for the page of this viewer."""
+    st.session_state["shared"] = shared
+
+
+def shared() -> Shared:
+    """What `dashboard.py` handed over in this run."""
+    if "shared" not in st.session_state:
+        # In a server's first run Streamlit takes `pages/` for navigation of its old kind, and runs
+        # the page that a link names without `dashboard.py`. This is what it does from then on.
+        runpy.run_path(str(PROJECT_FOLDER / "dashboard.py"))
+        st.stop()
+    return st.session_state["shared"]
+
+
+class Scan(NamedTuple):
+    """How far this machine's daemon is with reading everything for the first time."""
+
+    under_way: bool
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1, by bytes where known."""
+        done, total = self.bytes_done, self.bytes_total
+        if not total:
+            done, total = self.files_done, self.files_total
+        return min(1.0, done / total) if total else 0.0
+
+
+def scan(daemons: list[DaemonRow], machine: str, moment: int) -> Scan:
+    """The progress of `machine`'s first reading at `moment` (ms)."""
+    row = next((row for row in daemons if row.machine == machine), None)
+    if row is None or row.phase not in ("starting", "scanning") or is_stale(row, moment):
+        return Scan(False)
+    return Scan(True, row.files_done, row.files_total, row.bytes_done, row.bytes_total)
+
+
+def is_stale(row: DaemonRow, moment: int) -> bool:
+    """Whether a daemon is to be taken for dead at `moment` (ms): it said goodbye, or no more."""
+    return row.phase == "stopped" or moment - row.beat_at > STALE_SECONDS * 1000
+
+
+def is_settled(store: Store) -> bool:
+    """Whether this machine's daemon has read everything once."""
+    machine = settings().machine
+    rows = [row for row in store.daemons() if row.machine == machine]
+    return bool(rows) and not scan(rows, machine, now_ms()).under_way

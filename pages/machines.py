@@ -1,0 +1,12 @@
+"""What collects on which machine, where it looks, and what it could not read."""
+
+import streamlit as st
+
+from lib.ui import machines, state
+
+store = state.shared().store
+st.title("Machines")
+machines.daemons(store.daemons())
+machines.sources(store.sources())
+machines.records(store.counts())
+machines.skipped(store.files())
