@@ -30,6 +30,10 @@ class DatabaseError(OSError):
     """A database that can't be read now; `str()` says why."""
 
 
+class DamagedDatabase(DatabaseError):
+    """A database that can't be read before it changes."""
+
+
 def status_of(path: str) -> os.stat_result:
     """`os.stat`; of a database with its log, where the newest writes lie: sizes added, the later
     time. Raises OSError as `os.stat` does.
@@ -56,8 +60,8 @@ def database_of(path: str) -> str:
 def reading(path: Path) -> Generator[sqlite3.Connection]:
     """A connection that sees one moment of the database.
 
-    Raises DatabaseError when it is locked, damaged, no database, or changed in a way that
-    makes what was read doubtful; OSError when it can't be opened.
+    Raises DatabaseError when it is locked, or changed in a way that makes what was read doubtful;
+    DamagedDatabase when it is damaged or none; OSError when it can't be opened.
     """
     with open(path, "rb"):
         pass  # SQLite would only say that it is unable to open it.
@@ -72,7 +76,9 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
             with _copied_database(path) as connection:
                 yield connection
     except sqlite3.Error as error:
-        raise DatabaseError(str(error)) from error
+        # Locks and files that just appeared or went are operational; so is a missing column.
+        passing = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)
+        raise (DatabaseError if passing else DamagedDatabase)(str(error)) from error
 
 
 @contextmanager
@@ -90,17 +96,20 @@ def _connected(path: Path, options: str) -> Generator[sqlite3.Connection]:
 
 @contextmanager
 def _closed_database(path: Path) -> Generator[sqlite3.Connection]:
-    before = os.stat(path)
-    with _connected(path, "mode=ro&immutable=1") as connection:
-        yield connection
-    after = os.stat(path)
-    same = (before.st_ino, before.st_size, before.st_mtime_ns) == (
-        after.st_ino,
-        after.st_size,
-        after.st_mtime_ns,
-    )
-    if not same or os.path.exists(f"{path}-journal"):
-        raise DatabaseError("it was written to while it was read")
+    before = _marks(path)
+    try:
+        with _connected(path, "mode=ro&immutable=1") as connection:
+            yield connection
+    finally:
+        if _marks(path) != before:
+            raise DatabaseError("it was written to while it was read")
+    if os.path.exists(f"{path}-journal"):
+        raise DatabaseError("a change of it is not finished")
+
+
+def _marks(path: Path) -> tuple[int, ...]:
+    status = os.stat(path)
+    return status.st_ino, status.st_size, status.st_mtime_ns, os.path.exists(f"{path}{_LOG}")
 
 
 @contextmanager
