@@ -177,6 +177,20 @@ def test_a_line_that_is_too_long_is_skipped_once_over_any_number_of_readings(pat
     assert (state.line, state.discarding) == (3, False)
 
 
+def test_a_line_refused_for_its_content_is_handed_over_once(path: Path):
+    path.write_bytes(b'{"n":1}\n{"n":2}\n')
+    handed: list[bytes] = []
+
+    def refuse(buffer: bytearray, start: int, end: int) -> str:
+        handed.append(bytes(buffer[start:end]))
+        return "refused"
+
+    with Increment(path, None, "test", 1) as increment:
+        increment.each_line(refuse, OPENERS)
+    assert handed == [b'{"n":1}', b'{"n":2}']
+    assert increment.state.skipped == {"refused": 2}
+
+
 def test_a_line_that_is_too_long_at_once(path: Path):
     path.write_bytes(b'{"n":1}\n"' + b"x" * (20 << 20) + b'"\n{"n":3}\n')
     seen, state = read(path)

@@ -1,6 +1,7 @@
 """Values out of untrusted JSON: of the wanted type, or None."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -137,6 +138,11 @@ class TestTimes:
     )
     def test_in_every_way_that_agents_write_them(self, value: object, milliseconds: int):
         assert as_time(value) == milliseconds
+
+    @given(st.integers(946_684_800_000, 4_102_444_799_999))
+    def test_to_the_millisecond(self, milliseconds: int):
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+        assert as_time(moment.isoformat(timespec="milliseconds")) == milliseconds
 
     @pytest.mark.parametrize(
         "value",
