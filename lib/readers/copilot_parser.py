@@ -27,8 +27,21 @@ from lib.readers.values import (
     path_name,
 )
 
-OPENERS = (b'{"type":',)
-"""First bytes of a record."""
+OPENERS = tuple(
+    f'{{"type":"{group}'.encode()
+    for group in (
+        "abort",
+        "assistant.",
+        "hook.",
+        "permission.",
+        "session.",
+        "subagent.",
+        "system.",
+        "tool.",
+        "user.",
+    )
+)
+"""First bytes of a record, as objects within one do not begin."""
 
 _MAIN = ""
 _MAXIMUM_SUBAGENTS = 64

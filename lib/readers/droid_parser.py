@@ -27,8 +27,8 @@ from lib.readers.values import (
 from lib.readers.wording import call_text, error_class
 
 AGENT = "droid"
-OPENERS = (b'{"type":',)
-"""First bytes of a record."""
+OPENERS = (b'{"type":"message","id":"', b'{"type":"agent_turn_outcome","')
+"""First bytes of a record, as blocks within a message do not begin."""
 
 AGGREGATE = "aggregate"
 CUSTOM_MODEL = "custom_model"

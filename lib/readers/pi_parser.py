@@ -30,8 +30,11 @@ from lib.readers.values import (
 from lib.readers.wording import call_text, error_class
 
 AGENT = "pi"
-OPENERS = (b'{"type":',)
-"""First bytes of a record."""
+OPENERS = tuple(
+    f'{{"type":"{kind}","id":"'.encode()
+    for kind in ("message", "model_change", "thinking_level_change", "compaction", "custom")
+)
+"""First bytes of a record, as blocks within a message do not begin."""
 
 COMPACTION = "compaction_not_recorded"
 MISSING_MODEL = "missing_model"
