@@ -1,9 +1,19 @@
 """Every agent that can be read. A new one is a module of the shape `base.Reader`, listed here."""
 
-from lib.readers import claude_code, codex, copilot, droid, gemini, opencode, pi, qwen
+from lib.readers import claude_code, cline, codex, copilot, droid, gemini, opencode, pi, qwen
 from lib.readers.base import Reader
 
-READERS: tuple[Reader, ...] = (claude_code, codex, copilot, droid, gemini, opencode, pi, qwen)
+READERS: tuple[Reader, ...] = (
+    claude_code,
+    cline,
+    codex,
+    copilot,
+    droid,
+    gemini,
+    opencode,
+    pi,
+    qwen,
+)
 
 
 LABELS = {reader.AGENT: reader.LABEL for reader in READERS}
