@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from lib.model import FileFacts, FileState, Request, Session
+from lib.model import FileFacts, Request, Session
 from lib.readers.genai import keep_fuller
 
 SESSION = "8e3977e5-13f4-4e6e-a628-2984638283a8"
@@ -82,14 +82,13 @@ def read_in_pieces(
 
     Calls are merged as the store merges them.
     """
-    state: FileState | None = None
     requests: dict[str, Request] = {}
     path.write_bytes(b"")
+    facts: FileFacts = reader.read(path, None)
     for cut in [*sorted(cuts), len(whole)]:
         with path.open("r+b") as file:
             file.write(whole[:cut])
-        facts = reader.read(path, state)
-        state = facts.state
+        facts = reader.read(path, facts.state)
         for request in facts.requests:
             keep_fuller(requests, request)
     return facts, requests

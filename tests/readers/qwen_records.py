@@ -57,9 +57,9 @@ def report(number: int, given: int = 100, second: int = 1, **more: object) -> Js
     return telemetry(number, "api_response", second, **{**counts, **total, **more})
 
 
-def of_subagent(number: int, place: int, **more: object) -> Json:
+def of_subagent(number: int, place: int, second: int = 1) -> Json:
     call_id = f"{SESSION}#{AGENT_ID}#{place}"
-    return report(number, subagent_id=AGENT_ID, prompt_id=call_id, **more)
+    return report(number, second=second, subagent_id=AGENT_ID, prompt_id=call_id)
 
 
 def failure(number: int, status: int | None, message: str = "boom", **more: object) -> Json:

@@ -79,16 +79,22 @@ def test_an_answer_far_behind_its_report_is_the_same_call(tmp_path: Path) -> Non
     assert len(qwen.read(write(tmp_path, records), None).requests) == 2
 
 
+def test_an_answer_without_a_report_is_a_call_of_its_own(tmp_path: Path) -> None:
+    records = [report(1), answer(2), prompt(3, "More"), answer(5)]
+    assert len(qwen.read(write(tmp_path, records), None).requests) == 2
+
+
 def test_equal_calls_are_not_taken_for_one(tmp_path: Path) -> None:
     records = [report(1, response_id="x"), answer(2), report(3, response_id="x"), answer(4)]
     assert len(qwen.read(write(tmp_path, records), None).requests) == 2
 
 
-def test_a_fork_owns_only_what_it_added(tmp_path: Path) -> None:
-    history = [prompt(1, "Hi"), report(2), answer(3, second=3), of_subagent(4, 0, second=4)]
+@pytest.mark.parametrize("began", [60, 0])  # 0: the clock was set back in between.
+def test_a_fork_owns_only_what_it_added(tmp_path: Path, began: int) -> None:
+    history = [prompt(1, "Hi", 9), report(2), answer(3, second=9), of_subagent(4, 0, second=9)]
     origin = {"sessionId": SESSION, "messageUuid": uuid(1)}
     copied = [{**one, "sessionId": OTHER, "forkedFrom": origin} for one in history]
-    added = [{**one, "sessionId": OTHER} for one in (report(5, 300, 60), answer(6, second=61))]
+    added = [{**one, "sessionId": OTHER} for one in (report(5, 300, began), answer(6, second=61))]
     fork = write(tmp_path, [*copied, *added], OTHER)
     calls = owned(qwen, fork, write(tmp_path, history))
     owners = {key.split(":")[1][:8]: one.session_key for key, one in calls.items()}
@@ -96,9 +102,11 @@ def test_a_fork_owns_only_what_it_added(tmp_path: Path) -> None:
     assert owners[uuid(2)[:8]] == f"qwen:{SESSION}"
     assert owners[SESSION[:8]] == f"qwen:{SESSION}"
     assert owners[uuid(5)[:8]] == f"qwen:{OTHER}"
-    session = told(qwen.read(fork, None))
+    facts = qwen.read(fork, None)
+    assert [one.owner_rank[0] for one in facts.requests] == ["2", "3", "0"]
+    session = told(facts)
     assert (session.key, session.forked_from) == (f"qwen:{OTHER}", f"qwen:{SESSION}")
-    assert session.started_at == as_time(moment(60))
+    assert session.started_at == as_time(moment(began))
 
 
 def test_a_subagent_owns_the_calls_that_its_session_reports(tmp_path: Path) -> None:
@@ -141,6 +149,7 @@ def test_a_resumed_subagent_counts_its_rounds_anew(tmp_path: Path) -> None:
             "run_shell_command: make test",
         ),
         ([prompt(1, "Hi"), answer(2, call()), result(3)], "running", None),
+        ([prompt(1, "Hi"), answer(2, call()), prompt(3, "Again")], "running", None),
         ([prompt(1, "Hi"), answer(2, call("ask_user_question"))], "waiting", "an answer"),
         ([prompt(1, "Hi"), answer(2, call()), result(3, status="cancelled")], "stopped", None),
         ([prompt(1, "Hi"), failure(2, 503)], "retrying", "retry after error 1: boom"),

@@ -79,6 +79,17 @@ def test_a_process_that_moved_on_serves_its_new_session_only(
     assert live(tmp_path) == [(f"qwen:{OTHER}", "alive")]
 
 
+def test_a_change_within_one_tick_of_the_clock_is_seen(
+    tmp_path: Path, agent: subprocess.Popen[bytes]
+) -> None:
+    chats = announce(tmp_path, agent.pid).parent
+    tick = chats.stat().st_mtime_ns
+    assert len(live(tmp_path)) == 1
+    announce(tmp_path, agent.pid, OTHER)
+    os.utime(chats, ns=(tick, tick))
+    assert len(live(tmp_path)) == 2
+
+
 def test_a_reused_pid_is_not_taken_for_the_session(
     tmp_path: Path, agent: subprocess.Popen[bytes]
 ) -> None:

@@ -68,8 +68,7 @@ def test_any_value_in_any_field_is_borne(
     pieces, requests = read_in_pieces(qwen, path, whole, [len(whole) // 3, len(whole) // 2])
     assert pieces.session == facts.session
     assert requests == {one.key: one for one in facts.requests}
-    meta = records[0] if isinstance(records[0], dict) else None
-    assert_plausible(qwen.read(write_subagent(folder, records, meta), None))
+    assert_plausible(qwen.read(write_subagent(folder, records, records[0]), None))
 
 
 @given(st.lists(st.integers(0, len(WHOLE)), max_size=6))
