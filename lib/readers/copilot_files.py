@@ -10,7 +10,7 @@ from pathlib import Path
 _MAXIMUM_WORKSPACE = 1 << 16
 _MAXIMUM_DATABASE = 1 << 24
 _MAXIMUM_STEPS = 1_000_000
-_LINE = re.compile(r"^([a-z_]+): *(.*?) *$", re.MULTILINE)
+_LINE = re.compile(r"^([a-z_]+):(.*)$", re.MULTILINE)
 
 
 def workspace(folder: Path) -> dict[str, str]:
@@ -20,7 +20,7 @@ def workspace(folder: Path) -> dict[str, str]:
             text = file.read(_MAXIMUM_WORKSPACE).decode("utf-8", "replace")
     except OSError:
         return {}
-    pairs = ((found[1], _scalar(found[2])) for found in _LINE.finditer(text))
+    pairs = ((found[1], _scalar(found[2].strip())) for found in _LINE.finditer(text))
     return {name: value for name, value in pairs if value is not None}
 
 

@@ -7,6 +7,7 @@ that is older than the lock. It speaks of the process; what the turn does stands
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,9 +60,11 @@ def _owner(folder: Path) -> ProcessFact | None:
 
 def _holder(lock: Path, pid: int) -> ProcessFact | None:
     try:
-        with open(lock, "rb") as file:
-            written_at = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
-            content = file.read(32).strip()
+        status = os.stat(lock)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        written_at = status.st_mtime_ns // 1_000_000
+        content = _start_of(lock).strip()
     except OSError:
         return None
     # An empty lock was just made, or is of a version that says it in the name only.
@@ -71,3 +74,8 @@ def _holder(lock: Path, pid: int) -> ProcessFact | None:
     if process is None or process.created_ms > written_at + _CLOCK_SLACK_MS:
         return None
     return process
+
+
+def _start_of(lock: Path) -> bytes:
+    with open(lock, "rb") as file:
+        return file.read(32)

@@ -91,12 +91,13 @@ def collect(store: Store, home: Path) -> Any:
 def test_every_token_the_server_sent_is_counted_once(scenario: str, store: Store) -> None:
     collect(store, CORPUS / scenario / "home")
     expected = json.loads((CORPUS / scenario / "expected.json").read_text(encoding="utf-8"))
-    names = NAMED_IN_FILES.get(scenario.partition("/")[0], {})
+    names: dict[str, str] = NAMED_IN_FILES.get(scenario.partition("/")[0], {})
     sent: Counter[tuple[str, str]] = Counter()
     for response in expected["responses_completed"]:
         for kind, tokens in response["usage"].items():
             if kind != "reasoning" or scenario not in NO_REASONING:
-                sent[names.get(response["model"], response["model"]), kind] += tokens
+                model: str = response["model"]
+                sent[names.get(model, model), kind] += tokens
     recorded: Counter[tuple[str, str]] = Counter()
     for usage in store.usage():
         for kind, column in KINDS.items():
