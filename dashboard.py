@@ -6,9 +6,9 @@ What it shows comes from the store; a background daemon fills that.
 
 import streamlit as st
 
-from lib.cards import running_count
+from lib.sections import running_count
 from lib.store import StoreError
-from lib.ui import access, sidebar, state
+from lib.ui import access, notices, sidebar, state
 
 state.freeze_startup_objects()
 st.set_page_config(page_title="Quarterdeck", page_icon="🛰️", layout="wide")
@@ -25,11 +25,13 @@ if viewer.level == "refused":
 try:
     store = state.open_store()
     if viewer.level == "act":
-        state.start_daemon()
+        notices.tell_of_daemon(state.start_daemon())
     frame = state.sessions_frame(store)
 except StoreError as error:
-    st.error("The store can't be read, so there is nothing to show.", icon=":material/database_off:")
+    st.error("The store can't be read. Trying again.", icon=":material/database_off:")
     st.text(str(error))
+    with st.sidebar:
+        sidebar.refresh_bar()
     st.stop()
 
 running = running_count(frame)

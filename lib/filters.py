@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from lib.cards import LOOKS, Sort, top_level
+from lib.cards import LOOKS
+from lib.sections import Sort, top_level
 
 Range = Literal["1h", "24h", "7d", "30d", "all"]
 Facet = Literal["project", "tool", "status", "model", "branch"]
@@ -85,9 +86,7 @@ def apply(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.DataFr
     return top[_base(top, filters, now) & _all_of(top, filters, FACETS)]
 
 
-def counts(
-    frame: pd.DataFrame, filters: Filters, now: pd.Timestamp
-) -> dict[Facet, dict[str, int]]:
+def counts(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> dict[Facet, dict[str, int]]:
     """Per facet every value there is, with how many sessions it has under the *other* filters."""
     top = top_level(frame)
     base = _base(top, filters, now)

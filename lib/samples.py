@@ -3,6 +3,8 @@
 They live in the store like any other facts, under a machine of their own.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lib.frame import SAMPLE_MACHINE as MACHINE
@@ -34,9 +36,9 @@ class Sample(NamedTuple):
     calls: int
     process: Process | None = None
     """None: nothing is known of a process, the session has ended."""
-    facts: dict[str, Any] = {}
+    facts: Mapping[str, Any] = MappingProxyType({})
     """More fields of the session."""
-    claim: dict[str, Any] = {}
+    claim: Mapping[str, Any] = MappingProxyType({})
     """More fields of its evidence."""
 
 
@@ -114,7 +116,7 @@ SAMPLES = (
         "idle",
         18,
         "alive",
-        {"turns": 7, "context_tokens": 61_000, "last_message": "Done. Shall I open a pull request?"},
+        {"turns": 7, "context_tokens": 61_000, "last_message": "Shall I open a pull request?"},
     ),
     Sample(
         "b7c8d9e0",

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from lib import filters
 from lib.store import StoreError
 from lib.ui import board, notices, state
 
@@ -15,13 +14,15 @@ def live() -> None:
     above = st.container()
     try:
         frame = state.sessions_frame(shared.store)
-        shown = len(filters.apply(frame, shared.filters, state.now()))
+        content = board.content(shared, frame)
         with above:
-            notices.show(shared, frame, shown)
-        board.draw(shared, frame)
+            notices.show(shared, frame, content.shown)
+        board.draw(shared, content)
     except StoreError as error:
         above.error("The store can't be read at the moment. Trying again.")
         above.text(str(error))
+        if (seen := board.last()) is not None:
+            board.draw(shared, seen)
 
 
 st.fragment(live, run_every=shared.board_seconds)()

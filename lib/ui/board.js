@@ -36,7 +36,8 @@ class Board {
     this.totals = new Map();
     this.outbox = [];
     this.sequence = 0;
-    this.gone = new Map(); // dismissed here, until Python's data agree
+    this.gone = new Map(); // dismissed here and not yet acknowledged: id to its section and number
+    this.undoable = [];
     this.first = true;
     this.root.onclick = (event) => this.clicked(event);
     this.seen = () => this.tick();
@@ -54,7 +55,7 @@ class Board {
   update(data) {
     this.sequence = Math.max(this.sequence, data.ack);
     this.outbox = this.outbox.filter((item) => item.n > data.ack);
-    this.forgetGone(data);
+    for (const [id, gone] of this.gone) if (gone.n <= data.ack) this.gone.delete(id);
     this.beat(data.beatMs);
     this.drawTotals(data.totals);
     this.drawStrip(data.waiting, data.waitingHidden);
@@ -131,11 +132,8 @@ class Board {
 
   drawSections(sections) {
     const names = new Set(sections.map((section) => section.name));
-    const present = new Set();
-    for (const section of sections) {
-      section.cards = section.cards.filter((card) => !this.gone.has(card.id));
-      section.cards.forEach((card) => present.add(card.id));
-    }
+    const present = new Set(sections.flatMap((section) => section.cards).map((card) => card.id));
+    for (const id of this.gone.keys()) present.delete(id);
     for (const [id, card] of this.cards) {
       if (!present.has(id)) {
         card.element.remove();
@@ -154,8 +152,8 @@ class Board {
   drawSection(data, index) {
     const section = keep(this.sections, data.name, () => newSection(data.name));
     place(this.sectionsElement, section.element, index);
-    const dismissed = [...this.gone.values()].filter((name) => name === data.name).length;
-    const total = data.total - dismissed;
+    const cards = data.cards.filter((card) => !this.gone.has(card.id));
+    const total = data.total - (data.cards.length - cards.length);
     setText(section.title, data.title);
     setText(section.count, `(${total.toLocaleString("en")})`);
     setText(section.empty, data.empty);
@@ -163,7 +161,7 @@ class Board {
     setText(section.more, `Show more (${data.more.toLocaleString("en")} not shown)`);
     section.more.dataset.more = data.name;
     setHidden(section.more, data.more === 0);
-    data.cards.forEach((card, at) => this.drawCard(card, data.name, section.grid, at));
+    cards.forEach((card, at) => this.drawCard(card, data.name, section.grid, at));
   }
 
   drawCard(data, sectionName, grid, index) {
@@ -175,12 +173,16 @@ class Board {
     if (!this.first && moved) animate(card.element, isNew ? "enter" : "settle");
     if (!this.first && data.status === "failed" && card.status !== "failed") {
       animate(card.element, "pulse");
-      this.say(`Session ${data.short} failed`);
+      this.say(`Session ${data.short}, ${data.title}: failed`);
     }
     card.section = sectionName;
     card.status = data.status;
     card.data = data;
     fillCard(card, data);
+    if (this.focusWhenBack === data.id) {
+      this.focusWhenBack = null;
+      card.element.focus();
+    }
   }
 
   tick() {
@@ -198,7 +200,7 @@ class Board {
     if (!button) return;
     if (button.dataset.goto) this.goTo(button.dataset.goto);
     if (button.dataset.more) this.send("more", button.dataset.more);
-    if (button.classList.contains("undo-button")) this.takeBack();
+    if (button.classList.contains("undo-button")) this.takeBack(event.detail === 0);
     const element = button.closest("article");
     const card = element && this.cards.get(element.dataset.id);
     if (!card) return;
@@ -219,36 +221,42 @@ class Board {
   dismiss(card, byKeyboard) {
     const { id, short, title } = card.data;
     this.send("dismiss", id);
-    this.gone.set(id, card.section);
-    this.dismissed = { id, short };
+    this.gone.set(id, { n: this.sequence });
+    this.undoable.push(id);
     card.element.remove();
     this.cards.delete(id);
-    setText(this.undo.querySelector(".undo-words"), `Dismissed #${short} ${title}`);
+    const several = `Dismissed ${this.undoable.length} sessions`;
+    const words = this.undoable.length > 1 ? several : `Dismissed #${short} ${title}`;
+    setText(this.undo.querySelector(".undo-words"), words);
     setHidden(this.undo, false);
-    if (byKeyboard) this.undo.querySelector(".undo-button").focus();
+    if (byKeyboard) this.undo.querySelector("button").focus();
     this.say(`Dismissed session ${short}. Undo is available for ten seconds.`);
-    clearTimeout(this.undoTimer);
-    this.undoTimer = setTimeout(() => this.endUndo(), UNDO_MS);
+    this.endUndoIn(UNDO_MS);
   }
 
-  takeBack() {
-    this.gone.delete(this.dismissed.id);
-    this.send("undismiss", this.dismissed.id);
-    this.say(`Session ${this.dismissed.short} is back.`);
+  takeBack(byKeyboard) {
+    for (const id of this.undoable) {
+      this.gone.delete(id);
+      this.send("undismiss", id);
+    }
+    if (byKeyboard) this.focusWhenBack = this.undoable[0];
+    this.say(this.undoable.length > 1 ? "The sessions are back." : "The session is back.");
     this.endUndo();
+  }
+
+  // Never takes the button away from under the keyboard.
+  endUndoIn(milliseconds) {
+    clearTimeout(this.undoTimer);
+    this.undoTimer = setTimeout(() => {
+      if (this.undo.matches(":focus-within")) this.endUndoIn(1000);
+      else this.endUndo();
+    }, milliseconds);
   }
 
   endUndo() {
     clearTimeout(this.undoTimer);
+    this.undoable = [];
     setHidden(this.undo, true);
-  }
-
-  // Python's data agree with a dismissal when the card is gone from them or marked.
-  forgetGone(data) {
-    const shown = new Map(data.sections.flatMap((s) => s.cards).map((card) => [card.id, card]));
-    for (const id of this.gone.keys()) {
-      if (!shown.has(id) || shown.get(id).dismissed) this.gone.delete(id);
-    }
   }
 }
 
@@ -272,7 +280,7 @@ function newCard(id) {
   const card = build("article", "card", {
     head: ["header"],
     title: ["h3"],
-    tags: ["ul", "tags"],
+    about: ["div", "about"],
     progress: ["div", "progress"],
     meta: ["ul", "meta"],
     latest: ["p", "latest"],
@@ -291,7 +299,8 @@ function newCard(id) {
   card.words = inside(card.head, "span", "words");
   card.since = inside(card.head, "span", "since");
   card.short = inside(card.head, "code", "short");
-  card.sample = inside(card.head, "span", "sample");
+  card.sample = inside(card.about, "span", "sample");
+  card.tags = inside(card.about, "ul", "tags");
   card.times = inside(card.head, "span", "times");
   card.bar = inside(card.progress, "div", "bar");
   card.bar.setAttribute("role", "progressbar");
@@ -323,7 +332,7 @@ function fillCard(card, data) {
   setText(card.title, data.title);
   setAttribute(card.title, "title", data.title);
   setList(card.tags, data.tags);
-  setList(card.meta, data.subagents ? [...data.meta, `+ ${data.subagents}`] : data.meta);
+  setList(card.meta, data.meta);
   setHidden(card.progress, data.percent === null);
   if (data.percent !== null) {
     setText(card.percent, `${data.percent}%`);
@@ -399,6 +408,7 @@ function tickCard(card, now) {
   if (!ended && startedAt !== null) length = Math.max(0, now - startedAt);
   const lasted = length === null ? "" : duration(length, !ended);
   setText(card.times, ended ? [lasted, ago(now - endedAt)].filter(Boolean).join(" │ ") : lasted);
+  setAttribute(card.times, "title", ended ? `Ended ${new Date(endedAt).toLocaleString()}` : "Duration");
   const counts = !ended && status !== "running" && since !== null;
   setText(card.since, counts ? `for ${duration(Math.max(0, now - since), false)}` : "");
 }

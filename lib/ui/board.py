@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
+from streamlit.components.v2 import component
 
-from lib import cards, filters
+from lib import filters, sections
+from lib.cards import View
 from lib.frame import today_totals
+from lib.store import StoreError
 from lib.ui import outbox
 from lib.ui.state import Shared, now, now_ms, viewer_zone
 
 _FOLDER = Path(__file__).parent
-_COMPONENT = st.components.v2.component(
+_COMPONENT = component(
     "quarterdeck_board",
     html=(_FOLDER / "board.html").read_text(encoding="utf-8"),
     css=(_FOLDER / "board.css").read_text(encoding="utf-8"),
@@ -23,15 +26,49 @@ _KEY = "board"
 _ACKNOWLEDGED = "board_acknowledged"
 _LIMITS = "board_limits"
 _DRAWN = "board_drawn"
+_FAILURE = "board_failure"
 
 
-def draw(shared: Shared, frame: pd.DataFrame) -> None:
-    """Show `frame` under the viewer's filters."""
-    data = _content(shared, frame)
+class Content(NamedTuple):
+    """What the component draws, and from what it was made."""
+
+    made_of: tuple[Any, ...]
+    data: dict[str, Any]
+    shown: int
+    """How many sessions the filters leave."""
+
+
+def content(shared: Shared, frame: pd.DataFrame) -> Content:
+    """The board of `frame` under the viewer's filters; made anew only when one of them moved.
+
+    The frame itself moves with the store and once a minute.
+    """
+    limits = st.session_state.setdefault(_LIMITS, {})
+    made_of = (shared.filters, dict(limits), shared.access.level, viewer_zone())
+    drawn: Content | None = st.session_state.get(_DRAWN)
+    if drawn is not None and drawn.made_of[0] is frame and drawn.made_of[1:] == made_of:
+        return drawn
+    view = View(viewer_zone(), now(), may_act=shared.access.level == "act")
+    left = filters.apply(frame, shared.filters, view.now)
+    top = sections.top_level(frame)
+    waits = (top["status"] == "waiting") & top["dismissed_at"].isna()
+    waiting = sections.waiting(left, view)
+    data = {
+        "totals": sections.totals(top, today_totals(shared.store, view.zone, now_ms())),
+        "waiting": waiting,
+        "waitingHidden": max(0, int(waits.sum()) - len(waiting)),
+        "sections": sections.sections(left, shared.filters.sort, view, limits),
+    }
+    made = st.session_state[_DRAWN] = Content((frame, *made_of), data, len(left))
+    return made
+
+
+def draw(shared: Shared, board: Content) -> None:
+    """Mount the component. What the viewer clicked in it is done before the next look."""
     _COMPONENT(
         key=_KEY,
         data={
-            **data,
+            **board.data,
             "ack": st.session_state.setdefault(_ACKNOWLEDGED, 0),
             "beatMs": shared.refresh_seconds * 1000,
         },
@@ -40,32 +77,14 @@ def draw(shared: Shared, frame: pd.DataFrame) -> None:
     )
 
 
-def _content(shared: Shared, frame: pd.DataFrame) -> dict[str, Any]:
-    """What the component draws; made anew only when the frame, the filters or the limits moved.
+def last() -> Content | None:
+    """What this viewer saw last, for when the store can't be read."""
+    return st.session_state.get(_DRAWN)
 
-    The frame itself moves with the store and once a minute.
-    """
-    chosen, may_act = shared.filters, shared.access.level == "act"
-    limits = st.session_state.setdefault(_LIMITS, {})
-    made_of = (frame, chosen, dict(limits), may_act)
-    drawn = st.session_state.get(_DRAWN)
-    if drawn is not None and drawn[0][0] is frame and drawn[0][1:] == made_of[1:]:
-        return drawn[1]
-    zone = viewer_zone()
-    top = cards.top_level(frame)
-    left = filters.apply(frame, chosen, now())
-    waiting_all = int(((top["status"] == "waiting") & top["dismissed_at"].isna()).sum())
-    waiting = cards.waiting(left, zone)
-    figures = today_totals(shared.store, zone, now_ms())
-    today = cards.Today(figures.total_tokens, figures.known_cost_usd, figures.unpriced_requests)
-    data = {
-        "totals": cards.totals(top, today),
-        "waiting": waiting,
-        "waitingHidden": max(0, waiting_all - len(waiting)),
-        "sections": cards.sections(left, chosen.sort, zone, limits=limits, may_act=may_act),
-    }
-    st.session_state[_DRAWN] = (made_of, data)
-    return data
+
+def failure() -> str | None:
+    """Why the last click could not be done; None when it was."""
+    return st.session_state.get(_FAILURE)
 
 
 def _drain(shared: Shared) -> Callable[[], None]:
@@ -74,20 +93,25 @@ def _drain(shared: Shared) -> Callable[[], None]:
         received = outbox.receive(
             state.get("outbox") if state else None, st.session_state.get(_ACKNOWLEDGED, 0)
         )
-        for item in received.items:
-            _do(shared, item)
         st.session_state[_ACKNOWLEDGED] = received.acknowledged
+        for item in received.items:
+            st.session_state[_FAILURE] = None
+            try:
+                _do(shared, item)
+            except StoreError as error:
+                st.session_state[_FAILURE] = str(error)
 
     return drain
 
 
 def _do(shared: Shared, item: outbox.Item) -> None:
-    if item.action == "more" and item.key in cards.SECTIONS:
-        limits = st.session_state.setdefault(_LIMITS, {})
-        limits[item.key] = limits.get(item.key, cards.FIRST_SHOWN) + cards.FIRST_SHOWN
-    if shared.access.level != "act":
-        return
-    if item.action == "dismiss":
+    if item.action == "more":
+        if item.key in sections.SECTIONS:
+            limits = st.session_state.setdefault(_LIMITS, {})
+            limits[item.key] = limits.get(item.key, sections.FIRST_SHOWN) + sections.FIRST_SHOWN
+    elif shared.access.level != "act":
+        st.session_state[_FAILURE] = "This board is read-only."
+    elif item.action == "dismiss":
         shared.store.dismiss(item.key, now_ms())
-    elif item.action == "undismiss":
+    else:
         shared.store.undismiss(item.key)

@@ -5,14 +5,26 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from lib import cards, samples
+from lib import samples, sections
 from lib.filters import Filters
 from lib.model import DaemonRow, SourceRow
 from lib.readers import LABELS
 from lib.settings import settings
 from lib.store import Store
-from lib.ui import sidebar, state
+from lib.ui import board, sidebar, state
 from lib.ui.state import Scan, Shared
+
+_TOLD = "told_of_daemon"
+
+
+def tell_of_daemon(started: state.Started) -> None:
+    """Say once that a daemon was started, and as long as it holds that none could be."""
+    if started.error is not None:
+        st.error("The background daemon could not be started, so nothing new will appear.")
+        st.text(started.error)
+    if started.did and not st.session_state.get(_TOLD):
+        st.toast("Started the background daemon that reads your session files.", icon="🛰️")
+    st.session_state[_TOLD] = started.did
 
 
 def show(shared: Shared, frame: pd.DataFrame, shown: int) -> None:
@@ -25,19 +37,22 @@ def show(shared: Shared, frame: pd.DataFrame, shown: int) -> None:
     daemons, sources = store.daemons(), store.sources()
     machine = settings().machine
     scan = state.scan(daemons, machine, moment)
-    top = cards.top_level(frame)
+    top = sections.top_level(frame)
     if shared.access.level == "look":
         st.caption(shared.access.reason)
-    if shared.filters is not None and (wrong := sidebar.notes()):
+    if (failed := board.failure()) is not None:
+        st.error("The last click could not be done.")
+        st.text(failed)
+    if wrong := sidebar.notes():
         st.warning("The link asked for what does not exist here; this part of it is ignored:")
         st.text("\n".join(wrong))
     _progress(scan, len(top))
-    _silent_daemons(daemons, machine, moment, may_act)
+    _silent_daemons(daemons, machine, moment)
     _unreadable_sources(sources)
     if bool(top["sample"].any()):
         _samples_banner(store, may_act)
     if top.empty and not scan.under_way:
-        _nothing_found(store, sources, bool(daemons), may_act)
+        _nothing_found(store, sources, looked=bool(daemons), may_act=may_act)
     elif not shown and not top.empty:
         _nothing_left(len(top), shared.filters)
 
@@ -52,28 +67,19 @@ def _progress(scan: Scan, sessions: int) -> None:
     )
 
 
-def _silent_daemons(
-    daemons: Sequence[DaemonRow], machine: str, moment: int, may_act: bool
-) -> None:
+def _silent_daemons(daemons: Sequence[DaemonRow], machine: str, moment: int) -> None:
     for row in daemons:
         if row.machine == samples.MACHINE or not state.is_stale(row, moment):
             continue
         since = _lasted(moment - row.beat_at)
-        how = "has stopped" if row.phase == "stopped" else "gives no sign of life"
-        where = "This machine's daemon" if row.machine == machine else "A daemon elsewhere"
+        how = "stopped" if row.phase == "stopped" else "gave its last sign of life"
+        where = "This machine's daemon" if row.machine == machine else "The daemon of a machine"
         st.warning(
-            f"{where} {how} since {since}. What you see of it may be old.",
+            f"{where} {how} {since} ago. What you see of its sessions may be old.",
             icon=":material/heart_broken:",
         )
         if row.machine != machine:
             st.text(row.machine)
-        elif may_act:
-            st.button("Start the daemon", on_click=_start_again)
-
-
-def _start_again() -> None:
-    state.start_daemon.clear()
-    state.start_daemon()
 
 
 def _unreadable_sources(sources: Sequence[SourceRow]) -> None:
@@ -91,20 +97,22 @@ def _samples_banner(store: Store, may_act: bool) -> None:
     words, action = st.columns([4, 1], vertical_alignment="center")
     words.info("Some of these are samples, not real sessions. Each says so.", icon="🧪")
     if may_act:
-        action.button(
-            "Remove samples", on_click=store.remove_machine, args=(samples.MACHINE,), width="stretch"
-        )
+        action.button("Remove samples", on_click=_remove_samples, args=(store,), width="stretch")
+
+
+def _remove_samples(store: Store) -> None:
+    store.remove_machine(samples.MACHINE)
 
 
 def _nothing_found(
-    store: Store, sources: Sequence[SourceRow], looked: bool, may_act: bool
+    store: Store, sources: Sequence[SourceRow], *, looked: bool, may_act: bool
 ) -> None:
     with st.container(border=True):
         st.subheader("No sessions yet")
-        if not looked:
-            st.write("The background daemon is starting. It will look in a moment.")
+        if looked:
+            st.write("Start an agent in a terminal and its session appears here. It looked in:")
         else:
-            st.write("Start an agent in a terminal and its session appears here. This is where it looked:")
+            st.write("The background daemon is starting. It will look in a moment.")
         st.text("\n".join(f"{_WORDS[one.state]}  {_label(one)}: {one.root}" for one in sources))
         if may_act:
             st.button("Show sample sessions", on_click=_write_samples, args=(store,))
@@ -123,27 +131,25 @@ def _write_samples(store: Store) -> None:
 
 def _nothing_left(total: int, chosen: Filters) -> None:
     words, action = st.columns([4, 1], vertical_alignment="center")
-    what = "No session matches the filters" if chosen.narrows() else "No session is running or ended lately"
-    words.info(f"{what}. There are {total:,} in all; a longer time range shows the older ones.")
     if chosen.narrows():
+        words.info(f"No session matches the filters. There are {total:,} in all.")
         action.button("Clear filters", key="clear_here", on_click=sidebar.clear, width="stretch")
+    else:
+        words.info(f"No session runs or ended in the last 24 hours. There are {total:,} older.")
+        action.button("Show all", on_click=sidebar.show_all, width="stretch")
 
 
 def _size(count: int) -> str:
-    if count < 1024:
-        return f"{count} B"
-    size = float(count)
-    for unit in ("kB", "MB", "GB"):
-        size /= 1024
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
         if size < 1024:
             break
-    return f"{size:,.1f} {unit}"
+        size, unit = size / 1024, larger
+    return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
 
 
 def _lasted(milliseconds: int) -> str:
-    minutes = milliseconds // 60_000
-    if minutes < 1:
-        return f"{milliseconds // 1000} seconds"
-    if minutes < 120:
-        return f"{minutes} minute{'' if minutes == 1 else 's'}"
-    return f"{minutes // 60} hours"
+    seconds = milliseconds // 1000
+    if seconds < 120:
+        return f"{seconds} seconds"
+    return f"{seconds // 60} minutes" if seconds < 7200 else f"{seconds // 3600} hours"

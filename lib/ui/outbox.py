@@ -23,11 +23,14 @@ class Item(BaseModel):
 
 
 class Received(NamedTuple):
-    """The new items of an outbox in their order, the number to acknowledge, and what was refused."""
+    """What is new in an outbox."""
 
     items: list[Item]
+    """In the order of their numbers."""
     acknowledged: int
+    """The number up to which everything was taken."""
     refused: int
+    """How many entries are no clicks of ours."""
 
 
 def receive(outbox: Any, acknowledged: int) -> Received:

@@ -86,6 +86,11 @@ def clear() -> None:
     st.session_state[_NOTES] = []
 
 
+def show_all() -> None:
+    """However long ago a session ended."""
+    _set_widgets(Filters(range="all"))
+
+
 def notes() -> list[str]:
     """What the address asked for that does not exist."""
     return st.session_state.get(_NOTES, [])

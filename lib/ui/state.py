@@ -36,23 +36,29 @@ def open_store() -> Store:
     return Store.open(settings().store_url)
 
 
-@st.cache_resource(show_spinner=False, ttl=30)
-def start_daemon() -> str:
-    """Start this machine's daemon unless one lives; answer what was done. Looks twice a minute."""
+class Started(NamedTuple):
+    """What became of starting this machine's daemon."""
+
+    did: bool = False
+    error: str | None = None
+
+
+@st.cache_resource(show_spinner=False, ttl=STALE_SECONDS)
+def start_daemon() -> Started:
+    """Start this machine's daemon unless one lives. Looks twice a minute for all viewers."""
     try:
-        started = daemon.ensure_running(settings())
+        return Started(did=daemon.ensure_running(settings()))
     except OSError as error:
-        return f"The background daemon could not be started: {error}"
-    return "Started the background daemon." if started else ""
+        return Started(error=str(error))
 
 
 def now_ms() -> int:
-    """This moment in milliseconds since the epoch."""
+    """The present in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def now() -> pd.Timestamp:
-    """This moment in UTC, as frames hold times."""
+    """The present in UTC, as frames hold times."""
     return pd.Timestamp.now(UTC)
 
 
@@ -123,8 +129,14 @@ def scan(daemons: list[DaemonRow], machine: str, moment: int) -> Scan:
     """The progress of `machine`'s first reading at `moment` (ms)."""
     row = next((row for row in daemons if row.machine == machine), None)
     if row is None or row.phase not in ("starting", "scanning") or is_stale(row, moment):
-        return Scan(False)
-    return Scan(True, row.files_done, row.files_total, row.bytes_done, row.bytes_total)
+        return Scan(under_way=False)
+    return Scan(
+        under_way=True,
+        files_done=row.files_done,
+        files_total=row.files_total,
+        bytes_done=row.bytes_done,
+        bytes_total=row.bytes_total,
+    )
 
 
 def is_stale(row: DaemonRow, moment: int) -> bool:
