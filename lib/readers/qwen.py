@@ -7,6 +7,7 @@ subagent `<project>/subagents/<session id>/agent-<id>.jsonl`. `usage_record.json
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lib.readers import genai, qwen_live, qwen_parser, qwen_usage
 from lib.readers.documents import read_beside
 from lib.readers.lines import Increment
 from lib.readers.qwen_parser import Parser
+from lib.readers.values import Unreadable, as_time, as_word, decode_object
 
 AGENT: str = qwen_usage.AGENT
 LABEL: str = "Qwen Code"
@@ -25,7 +27,8 @@ CANNOT_KNOW: Mapping[str, str] = {
     genai.TOTAL_MISMATCH: "Some token counts contradict the totals beside them.",
 }
 
-_TAIL = 1 << 18
+_MAXIMUM_MARKS = 1 << 22
+"""Bytes of `usage_record.jsonl` that are looked at: the newest few thousand runs."""
 
 
 def roots(environ: Mapping[str, str]) -> list[Path]:
@@ -65,10 +68,8 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
     facts = parser.finish()
     session = facts.session
     if session is not None and session.parent_key is None:
-        marks = _marks(path)
-        session.ended_cleanly = qwen_parser.ended(
-            marks, session.session_id, session.last_activity_at
-        )
+        ended_at = _ends(path).get(session.session_id)
+        session.ended_cleanly = ended_at is not None and ended_at >= (session.last_activity_at or 0)
     return facts
 
 
@@ -84,14 +85,30 @@ def _meta(path: Path) -> dict[str, Any]:
     return read_beside(path.with_name(path.stem + ".meta.json"))
 
 
-def _marks(path: Path) -> list[bytes]:
-    """The newest lines of the file that a run's end is written to."""
+def _ends(path: Path) -> Mapping[str, int]:
+    """When the newest run of each session ended by itself, of those beside this transcript."""
     projects = next((folder for folder in path.parents if folder.name == "projects"), None)
     if projects is None:
-        return []
+        return {}
+    marks = projects.parent / "usage_record.jsonl"
     try:
-        with open(projects.parent / "usage_record.jsonl", "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            return file.read(_TAIL).split(b"\n")
+        status = os.stat(marks)
+        return _ends_in(marks, status.st_size, status.st_mtime_ns)
     except OSError:
-        return []
+        return {}
+
+
+@lru_cache(maxsize=4)
+def _ends_in(marks: Path, size: int, mtime_ns: int) -> Mapping[str, int]:  # noqa: ARG001 - tells a changed file
+    ends: dict[str, int] = {}
+    with open(marks, "rb") as file:
+        file.seek(max(0, size - _MAXIMUM_MARKS))
+        for line in file.read(_MAXIMUM_MARKS).split(b"\n"):
+            try:
+                mark = decode_object(line)
+            except Unreadable:
+                continue
+            session_id, at = as_word(mark.get("sessionId")), as_time(mark.get("timestamp"))
+            if session_id is not None and at is not None:
+                ends[session_id] = max(at, ends.get(session_id, 0))
+    return ends

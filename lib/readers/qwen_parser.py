@@ -249,21 +249,6 @@ class Parser:
             session.turn, session.turn_detail = "failed", None
 
 
-def ended(records: list[bytes], session_id: str, at: int | None) -> bool:
-    """Whether one of the marks in `usage_record.jsonl` is of this session, after its last word."""
-    for line in reversed(records):
-        if session_id.encode() not in line:
-            continue
-        try:
-            mark = decode_object(line)
-        except Unreadable:
-            continue
-        moment = as_time(mark.get("timestamp"))
-        if mark.get("sessionId") == session_id and moment is not None:
-            return moment >= (at or 0)
-    return False
-
-
 def _unread(path: Path) -> Session:
     """A session known by its file's name only."""
     name = path_name(path.stem)

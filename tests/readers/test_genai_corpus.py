@@ -4,6 +4,10 @@ The corpus lies beside the repository where it is developed; without it these te
 """
 
 import json
+import shutil
+import socket
+import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +149,27 @@ def test_a_running_tool_of_qwen_is_named(store: Store) -> None:
     assert session.turn == "running"
     assert (session.turn_detail or "").startswith("run_shell_command: echo hi; sleep 4")
     assert not session.ended_cleanly
+
+
+def test_a_live_terminal_session_of_qwen_runs_until_its_process_is_gone(
+    store: Store, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(CORPUS / "qwen" / "success_tool" / "home_mid0_1", home)
+    transcript = next(home.rglob("chats/*.jsonl"))
+    agent = subprocess.Popen(["sleep", "60"])
+    said = {"pid": agent.pid, "session_id": transcript.stem, "started_at": time.time()}
+    announced = json.dumps({**said, "hostname": socket.gethostname()})
+    transcript.with_suffix(".runtime.json").write_text(announced)
+    collector = Collector(store, (gemini, qwen), {"HOME": str(home)}, "here")
+    collector.collect(collector.sweep())
+    row = load_sessions(store, NOW).iloc[0]
+    assert (row["status"], row["activity"].split(":")[0]) == ("running", "run_shell_command")
+    agent.kill()
+    agent.wait()
+    collector.collect(collector.sweep())
+    row = load_sessions(store, NOW).iloc[0]
+    assert (row["status"], row["error_class"]) == ("failed", "killed")
 
 
 def test_the_end_mark_of_qwen_is_seen(store: Store) -> None:
