@@ -238,7 +238,7 @@ class Parser:
         session = self._session
         if identity is not None:
             self.kept.seen.add(_digest(identity))
-        session.model = as_word(message.get("model")) or session.model
+        session.model = genai.repeated_word(message.get("model")) or session.model
         text = as_text(genai.text_of(message.get("content")))
         session.last_message = text or session.last_message
         session.error_class = session.error_message = None
@@ -316,7 +316,7 @@ class Parser:
             kept.calls.add(digest)
             session.turn_requests += 1
             session.context_tokens = usage.context
-        model = as_word(message.get("model"))
+        model = genai.repeated_word(message.get("model"))
         if model is None:
             kept.flags.add(MISSING_MODEL)
         if not usage.adds_up:

@@ -6,10 +6,11 @@ provider; the total beside the counts tells.
 """
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lib.model import ErrorClass, Request
-from lib.readers.values import as_count, as_list, as_object, as_text, as_tokens
+from lib.readers.values import as_count, as_list, as_object, as_text, as_tokens, as_word
 
 TOTAL_MISMATCH = "total_mismatch"
 
@@ -47,6 +48,9 @@ _CLASSES: tuple[tuple[ErrorClass, re.Pattern[str]], ...] = (
     ),
     ("timeout", re.compile(r"\b(408|504)\b|time.?d?.?out|deadline")),
 )
+
+
+_known_word = lru_cache(maxsize=1024)(as_word)
 
 
 class Counts(NamedTuple):
@@ -120,6 +124,11 @@ def keep_fuller(requests: dict[str, Request], new: Request) -> None:
 
 def _fullness(one: Request) -> tuple[int, int, int]:
     return one.output_tokens, one.input_tokens + one.cache_read_tokens, one.at or -1
+
+
+def repeated_word(value: object) -> str | None:
+    """`as_word` for words that come over and over: models, folders, branches."""
+    return _known_word(value) if isinstance(value, str) else None
 
 
 def text_of(content: object) -> str | None:

@@ -117,9 +117,9 @@ class Parser:
                 session.started_at = at
                 self._rank()
             session.last_activity_at = max(session.last_activity_at or 0, at)
-        session.project_path = as_word(record.get("cwd")) or session.project_path
-        session.branch = as_word(record.get("gitBranch")) or session.branch
-        session.agent_version = as_word(record.get("version")) or session.agent_version
+        session.project_path = genai.repeated_word(record.get("cwd")) or session.project_path
+        session.branch = genai.repeated_word(record.get("gitBranch")) or session.branch
+        session.agent_version = genai.repeated_word(record.get("version")) or session.agent_version
         ledger = self._ledger
         own = (ledger.rank, ledger.rank_of_reports)
         if copied:
@@ -162,7 +162,7 @@ class Parser:
 
     def _assistant(self, record: dict[str, Any], at: int | None) -> None:
         session, kept = self.session, self.kept
-        session.model = as_word(record.get("model")) or session.model
+        session.model = genai.repeated_word(record.get("model")) or session.model
         parts = as_object(record.get("message")).get("parts")
         session.last_message = as_text(genai.text_of(parts)) or session.last_message
         calls = genai.function_parts(parts, "functionCall")
@@ -217,7 +217,7 @@ class Parser:
 
     def _telemetry(self, event: dict[str, Any], record: dict[str, Any], at: int | None) -> None:
         session, kept = self.session, self.kept
-        name = (as_word(event.get("event.name")) or "").rpartition(".")[2]
+        name = (genai.repeated_word(event.get("event.name")) or "").rpartition(".")[2]
         of_subagent = as_word(event.get("subagent_id")) is not None
         if name == "api_response":
             uuid = as_word(record.get("uuid"))

@@ -68,7 +68,7 @@ class Ledger:
             ),
             thoughts_inside=True,
         )
-        model = as_word(event.get("model"))
+        model = genai.repeated_word(event.get("model"))
         if as_word(event.get("subagent_id")) is not None:
             call = as_word(event.get("prompt_id")) or uuid
             self._add(_round_key(call, usage), usage, at, model, self.rank_of_reports)
