@@ -70,7 +70,11 @@ class Collector:
         readers = tuple(readers)
         self._store = store
         self._machine = machine
-        self._trees = [Tree(reader, root) for reader in readers for root in reader.roots(environ)]
+        self._trees = [
+            Tree(reader, root)
+            for reader in readers
+            for root in dict.fromkeys(reader.roots(environ))
+        ]
         self._files = store.file_states(machine)
         rows = [row for row in store.sessions() if row.machine == machine]
         self._sessions: dict[str, Session] = {row.key: row for row in rows}
@@ -122,10 +126,15 @@ class Collector:
         Raises StoreError when the store refuses; the same facts are then collected again.
         """
         news = self.observer.observe(now_ms())
+        gone = {claim.session_key for claim in news if claim.process == "dead"}
+        if gone:
+            # A change notice may lag behind what a process wrote last.
+            listed = {item.path for item in found}
+            found = found + [item for item in self.sweep(full=False) if item.path not in listed]
         if not found:
             self._write(Batch(), news)
+            self._tells_events = True
             return
-        gone = {claim.session_key for claim in news if claim.process == "dead"}
         batch = Batch()
         files = read = 0
         written = False
@@ -151,10 +160,11 @@ class Collector:
     def note_gone(self) -> None:
         """Mark files that their agent deleted. Their facts stay."""
         present = {path_name(path) for tree in self._trees for path in tree.paths()}
+        blind = tuple(f"{path_name(path)}/" for tree in self._trees for path in tree.blind_spots())
         gone = [
             msgspec.structs.replace(state, gone=True)
             for path, state in self._files.items()
-            if not state.gone and path not in present
+            if not state.gone and path not in present and not path.startswith(blind)
         ]
         self._write(Batch(files=gone), [])
 
@@ -235,7 +245,10 @@ class Collector:
             known = evidence.get(claim.session_key, {})
             evidence[claim.session_key] = {**known, claim.source: claim}
         sessions = ChainMap(dict(facts), self._sessions)
-        keys = facts.keys() | {claim.session_key for claim in claims}
+        claimed = {claim.session_key for claim in claims}
+        keys = facts.keys() | claimed
+        if claimed:  # a parent's process is its subagents' process
+            keys |= {key for key, one in self._sessions.items() if one.parent_key in claimed}
         return {key: _status(sessions[key], sessions, evidence) for key in keys}
 
 

@@ -5,7 +5,9 @@ Measured at 10,000 files: listing all folders 64 ms, `stat` of every file 30 ms,
 looked at in every sweep, and all the others in a full one.
 """
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,6 +40,9 @@ class _Folder:
     folders: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     error: str | None = None
+    """Why it could not be listed."""
+    odd: list[str] = field(default_factory=list)
+    """Entries that could not be looked at, with the reason."""
 
 
 class Tree:
@@ -67,7 +72,12 @@ class Tree:
                 self._mtimes.pop(path, None)
                 continue
             self._mtimes[path] = status.st_mtime_ns
-            yield Found(self.reader, path, status)
+            if stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+                yield Found(self.reader, path, status)
+
+    def blind_spots(self) -> list[str]:
+        """Folders that could not be listed: whether their files are still there is unknown."""
+        return [path for path, folder in self._folders.items() if folder.error]
 
     def paths(self) -> set[str]:
         """Every session file that the last listing showed."""
@@ -80,8 +90,9 @@ class Tree:
             for path, folder in self._folders.items()
             if folder.error
         ]
+        odd = [words for folder in self._folders.values() for words in folder.odd]
         state = "ok"
-        if not os.path.exists(self.root):
+        if not self._folders:
             state = "absent"
         elif errors:
             state = "unreadable"
@@ -91,7 +102,7 @@ class Tree:
             root=path_name(self.root),
             state=state,
             files=sum(len(folder.files) for folder in self._folders.values()),
-            error="; ".join(errors[:3]) or None,
+            error="; ".join([*errors, *odd][:3]) or None,
             checked_at=now,
         )
 
@@ -105,7 +116,7 @@ class Tree:
             try:
                 status = os.stat(path)
             except OSError as error:
-                if path != str(self.root) or os.path.lexists(path):
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                     self._folders[path] = _Folder(error=error.strerror or str(error))
                 continue
             identity = (status.st_dev, status.st_ino)
@@ -129,14 +140,20 @@ class Tree:
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
-                    if entry.is_dir():
-                        if self._enters(Path(entry.path)):
-                            folder.folders.append(entry.path)
-                    elif self.reader.is_session_file(Path(entry.path)):
-                        folder.files.append(entry.path)
+                    self._sort(entry, folder)
         except OSError as error:
             folder.error = error.strerror or str(error)
         return folder
+
+    def _sort(self, entry: "os.DirEntry[str]", folder: _Folder) -> None:
+        try:
+            if entry.is_dir():
+                if self._enters(Path(entry.path)):
+                    folder.folders.append(entry.path)
+            elif self.reader.is_session_file(Path(entry.path)):
+                folder.files.append(entry.path)
+        except OSError as error:  # a link to itself, or into a folder that is closed to us
+            folder.odd.append(f"{path_name(entry.path)}: {error.strerror or error}")
 
 
 def changed(status: os.stat_result, known: FileState | None) -> bool:

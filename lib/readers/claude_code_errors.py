@@ -46,7 +46,8 @@ _MAXIMUM_DEPTH = 4
 
 def error_class(status: object, *words: object) -> ErrorClass:
     """The class of an API failure, from its HTTP status and the names and texts it came with."""
-    said = " ".join(str(word).lower() for word in (as_count(status), *words) if word)
+    texts = [word for word in words if isinstance(word, str)]
+    said = " ".join([str(as_count(status) or ""), *texts]).lower()
     for name, pattern in _CLASSES:
         if pattern.search(said):
             return name

@@ -116,7 +116,10 @@ class Increment:
         # One call a line: whatever else a line may be is asked only when it yields no facts.
         while not state.discarding and (newline := find(b"\n", start, end)) >= 0:
             state.line += 1
-            reason = consume(buffer, start, newline)
+            try:
+                reason = consume(buffer, start, newline)
+            except Exception as error:  # noqa: BLE001 - one odd record must not cost the file
+                reason = unexpected(error)
             if reason is None:
                 state.records += 1
             else:
@@ -144,11 +147,14 @@ class Increment:
         yielded: str | None = reason
         if buffer[start] == 0:
             start = cast(re.Match[bytes], _NULS.match(buffer, start, end)).end()
-            yielded = consume(buffer, start, end) if start < end else ONLY_NUL
+            yielded = _consumed(consume, buffer, start, end) if start < end else ONLY_NUL
         if yielded == NOT_JSON:
             candidates = (buffer.rfind(opener, start + 1, end) for opener in openers)
-            if any(glued > 0 and consume(buffer, glued, end) is None for glued in candidates):
-                state.records += 1
+            whole = (at for at in candidates if at > 0 and is_complete_json(bytes(buffer[at:end])))
+            if (glued := next(whole, None)) is not None:
+                yielded = _consumed(consume, buffer, start, glued)
+                if _consumed(consume, buffer, glued, end) is None:
+                    state.records += 1
         if yielded is None:
             state.records += 1
         else:
@@ -160,7 +166,7 @@ class Increment:
         # Some writers end a file without a newline; a cut-off record is never complete JSON.
         if is_complete_json(bytes(buffer[:end])):
             self.state.line += 1
-            reason = consume(buffer, 0, end)
+            reason = _consumed(consume, buffer, 0, end)
             if reason is None:
                 self.state.records += 1
             else:
@@ -192,3 +198,15 @@ class Increment:
             self._file.seek(position)
             digest.update(self._file.read(min(_FINGERPRINT_BYTES, offset)) or b"")
         return digest.digest()
+
+
+def unexpected(error: Exception) -> str:
+    """The reason that is counted for a record at which a reader itself failed."""
+    return f"unexpected {type(error).__name__}"
+
+
+def _consumed(consume: Consume, buffer: bytearray, start: int, end: int) -> str | None:
+    try:
+        return consume(buffer, start, end)
+    except Exception as error:  # noqa: BLE001 - one odd record must not cost the file
+        return unexpected(error)

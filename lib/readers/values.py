@@ -157,7 +157,8 @@ def as_time(value: object) -> int | None:
         except (ValueError, OverflowError, OSError):
             return None
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value) or abs(value) > 10**15:
+        # Compared before any arithmetic: an integer of JSON may be beyond every float.
+        if not -(10**15) < value < 10**15:
             return None
         milliseconds = int(value * 1000) if abs(value) < 10**11 else int(value)
     else:
