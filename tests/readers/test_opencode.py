@@ -1,0 +1,435 @@
+"""What OpenCode's records mean, on small databases and files of our own."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.model import FileFacts, FileState, Session
+from lib.readers import opencode
+from lib.readers.databases import DatabaseError, status_of
+from lib.readers.opencode_session import HIDDEN_REQUESTS, TOTAL_MISMATCH, UNFINISHED_STEP
+from lib.sweep import Tree, changed
+from tests.readers.opencode_records import Database, answer, at, text, tokens, tool, user
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "opencode")
+
+
+def read(database: Database, previous: FileState | None = None) -> FileFacts:
+    return opencode.read(database.path, previous)
+
+
+def sessions(facts: FileFacts) -> dict[str, Session]:
+    told = [facts.session, *facts.more_sessions]
+    return {session.session_id: session for session in told if session is not None}
+
+
+def one(database: Database) -> Session:
+    (session,) = sessions(read(database)).values()
+    return session
+
+
+def ask(database: Database, *parts: dict[str, Any], **more: Any) -> None:
+    """A session whose newest message is an answer of these parts."""
+    database.session("s1")
+    database.message("s1", "m1", user(1), text("Do it"))
+    database.message("s1", "m2", answer(2, **more), *parts)
+
+
+def test_kinds_of_tokens_do_not_overlap_but_for_reasoning_in_output(database: Database) -> None:
+    ask(database, counted=tokens(100, 20, read=1_000, reasoning=5))
+    (call,) = read(database).requests
+    assert (call.input_tokens, call.cache_read_tokens) == (100, 1_000)
+    assert (call.output_tokens, call.reasoning_tokens) == (25, 5)
+    assert (call.model, call.at) == ("m-1", at(2))
+
+
+def test_a_total_that_holds_reasoning_in_output_is_believed(database: Database) -> None:
+    ask(database, counted=tokens(100, 20, reasoning=5) | {"total": 120})
+    facts = read(database)
+    (call,) = facts.requests
+    assert (call.output_tokens, call.reasoning_tokens) == (20, 5)
+    assert facts.session is not None
+    assert TOTAL_MISMATCH not in facts.session.flags
+
+
+def test_a_total_that_no_parts_make_is_flagged(database: Database) -> None:
+    ask(database, counted=tokens(100, 20) | {"total": 7})
+    assert TOTAL_MISMATCH in one(database).flags
+
+
+def test_only_what_changed_is_read_again(database: Database) -> None:
+    for name, second in (("s1", 0), ("s2", 5_000)):
+        database.session(name, second)
+        database.message(name, f"{name}-1", user(1), text("Do it"))
+        database.message(name, f"{name}-2", answer(2, tokens(1, 1)))
+    first = read(database)
+    assert set(sessions(first)) == {"s1", "s2"}
+    database.run("UPDATE session SET time_updated = ? WHERE id = 's2'", at(9_000))
+    database.message("s2", "s2-3", user(9_000), text("And that"))
+    database.message("s2", "s2-4", answer(9_001, tokens(2, 2)))
+    second = read(database, first.state)
+    assert set(sessions(second)) == {"s2"}
+    assert [call.at for call in second.requests][-1] == at(9_001)
+    assert (second.state.usage_records, second.state.records) == (3, 6)
+
+
+def test_an_answer_that_is_completed_later_is_counted_once(database: Database) -> None:
+    ask(database)
+    first = read(database)
+    assert (first.requests, first.state.usage_records) == ([], 0)
+    database.message("s1", "m2", answer(2, tokens(1, 1)))
+    second = read(database, first.state)
+    assert len(second.requests) == second.state.usage_records == 1
+    third = read(database, second.state)
+    assert third.state.usage_records == 1
+
+
+def test_reading_in_pieces_tells_the_same_as_reading_at_once(database: Database) -> None:
+    state = None
+    calls: dict[str, int] = {}
+    told: dict[str, Session] = {}
+
+    def look() -> FileFacts:
+        facts = read(database, state)
+        told.update(sessions(facts))
+        calls.update((call.key, call.output_tokens) for call in facts.requests)
+        return facts
+
+    database.session("s1")
+    state = look().state
+    for number in range(1, 20, 2):
+        database.message("s1", f"m{number:02}", user(number), text(f"Prompt {number}"))
+        state = look().state
+        later = f"m{number + 1:02}"
+        database.message("s1", later, answer(number + 0.5), tool("bash", "running", metadata={}))
+        state = look().state
+        database.message("s1", later, answer(number + 0.5, tokens(1, number)), text("Done"))
+        state = look().state
+    whole = read(database)
+    assert told == sessions(whole)
+    assert calls == {call.key: call.output_tokens for call in whole.requests}
+    assert (state.usage_records, state.records) == (
+        whole.state.usage_records,
+        whole.state.records,
+    )
+
+
+def test_a_vacuum_does_not_hide_what_comes_after_it(database: Database) -> None:
+    ask(database, counted=tokens(1, 1))
+    database.run("INSERT INTO message (rowid, id, session_id, data) VALUES (900, 'x', 's9', '{}')")
+    first = read(database)
+    database.run("DELETE FROM message WHERE id = 'x'")
+    database.run("VACUUM")
+    database.session("s2")
+    database.message("s2", "n1", user(3))
+    database.message("s2", "n2", answer(4, tokens(2, 2)))
+    second = read(database, first.state)
+    assert "s2" in sessions(second)
+    assert second.state.usage_records == 2
+
+
+def test_a_fork_shares_the_keys_of_what_it_copied(database: Database) -> None:
+    ask(database, counted=tokens(7, 7))
+    database.session("s2", 100, title="A title (fork #1)")
+    database.message("s2", "n1", user(1), text("Do it"))
+    database.message("s2", "n2", answer(2, tokens(7, 7)))
+    database.message("s2", "n3", user(101))
+    database.message("s2", "n4", answer(102, tokens(7, 7)))
+    facts = read(database)
+    original, copy, own = facts.requests
+    assert original.key == copy.key != own.key
+    assert original.owner_rank < copy.owner_rank
+    assert facts.state.usage_records == 3
+    assert sessions(facts)["s2"].forked_from == "opencode:s1"
+
+
+def test_two_calls_in_the_same_millisecond_are_two(database: Database) -> None:
+    ask(database, counted=tokens(7, 7))
+    database.session("s2")
+    database.message("s2", "n2", answer(2, tokens(7, 8)))
+    assert len({call.key for call in read(database).requests}) == 2
+
+
+def test_a_subagent_names_its_parent_and_hides_no_title_request(database: Database) -> None:
+    database.session("s1", title="New session - 2026-11-22T15:00:00.000Z")
+    database.session("s2", parent_id="s1")
+    told = sessions(read(database))
+    assert (told["s1"].parent_key, told["s2"].parent_key) == (None, "opencode:s1")
+    assert (told["s1"].flags, told["s2"].flags) == ([HIDDEN_REQUESTS], [])
+    assert told["s1"].title is None
+
+
+def test_the_todo_table_is_the_plan(database: Database) -> None:
+    database.session("s1")
+    for number, status in enumerate(("completed", "in_progress", "pending", "completed")):
+        database.run("INSERT INTO todo VALUES ('s1', 'x', ?, 'high', ?)", status, number)
+    assert (one(database).todo_done, one(database).todo_total) == (2, 4)
+
+
+RUNNING = {"input": {"command": "make  test"}, "time": {"start": at(2)}}
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "turn", "detail"),
+    [
+        ("bash", RUNNING | {"metadata": {"output": ""}}, "running", "bash: make test"),
+        ("bash", RUNNING, "waiting", "permission to run bash: make test"),
+        ("webfetch", RUNNING, "running", "webfetch: make test"),
+        ("question", {"input": {"questions": [{"question": "Which?"}]}}, "waiting", "Which?"),
+        ("plan_exit", {}, "waiting", "approval of its plan"),
+    ],
+)
+def test_the_running_tool_tells_what_is_done_or_asked(
+    database: Database, name: str, state: dict[str, Any], turn: str, detail: str
+) -> None:
+    ask(database, tool(name, "running", **state))
+    session = one(database)
+    assert (session.turn, session.turn_detail) == (turn, detail)
+    assert UNFINISHED_STEP in session.flags
+
+
+def test_a_tool_that_just_started_is_not_said_to_wait_and_is_looked_at_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(database, tool("bash", "running", **RUNNING))
+    monkeypatch.setattr("lib.readers.opencode.time.time_ns", lambda: (at(2) + 100) * 1_000_000)
+    facts = read(database)
+    assert facts.session is not None
+    assert facts.session.turn == "running"
+    assert changed(status_of(str(database.path)), facts.state)
+    monkeypatch.setattr("lib.readers.opencode.time.time_ns", lambda: (at(2) + 9_000) * 1_000_000)
+    again = read(database, facts.state)
+    assert again.session is not None
+    assert again.session.turn == "waiting"
+    assert not changed(status_of(str(database.path)), again.state)
+
+
+@pytest.mark.parametrize(
+    ("error", "turn", "error_class"),
+    [
+        ({"name": "MessageAbortedError"}, "stopped", None),
+        ({"name": "ProviderAuthError", "data": {"message": "No"}}, "failed", "authentication"),
+        ({"name": "ContextOverflowError", "data": {}}, "failed", "context_overflow"),
+        ({"name": "APIError", "data": {"statusCode": 401}}, "failed", "authentication"),
+        ({"name": "APIError", "data": {"statusCode": 429}}, "rate_limited", "rate_limit"),
+        ({"name": "APIError", "data": {"statusCode": 500}}, "failed", "api"),
+        ({"name": "UnknownError", "data": {"message": "Odd"}}, "failed", "unknown"),
+        ({"name": 7, "data": "x"}, "failed", "unknown"),
+    ],
+)
+def test_an_error_ends_the_turn_with_its_class(
+    database: Database, error: dict[str, Any], turn: str, error_class: str | None
+) -> None:
+    ask(database, error=error)
+    session = one(database)
+    assert (session.turn, session.error_class) == (turn, error_class)
+
+
+REJECTED = tool("bash", "error", error="The user rejected permission to use this tool call.")
+HEADLESS = [{"permission": "question", "pattern": "*", "action": "deny"}]
+
+
+def test_a_rejected_permission_ends_the_turn_and_headless_it_fails(database: Database) -> None:
+    ask(database, REJECTED, counted=tokens(1, 1), finish="tool-calls")
+    assert one(database).turn == "stopped"
+    database.run("UPDATE session SET permission = ?", json.dumps(HEADLESS))
+    session = one(database)
+    assert (session.turn, session.error_class) == ("failed", "permission")
+
+
+@pytest.mark.parametrize(
+    ("finish", "turn"),
+    [("stop", "idle"), ("length", "idle"), ("tool-calls", "running"), ("error", "failed")],
+)
+def test_the_reason_of_the_end_of_a_step_tells_whether_another_follows(
+    database: Database, finish: str, turn: str
+) -> None:
+    ask(database, counted=tokens(1, 1), finish=finish)
+    assert one(database).turn == turn
+
+
+def test_a_prompt_that_opencode_made_up_to_compact_is_none(database: Database) -> None:
+    ask(database, counted=tokens(1, 1))
+    database.message("s1", "m3", user(5), {"type": "compaction", "auto": True})
+    database.message("s1", "m4", answer(6, summary=True))
+    session = one(database)
+    assert (session.turns, session.first_prompt) == (1, "Do it")
+    assert (session.turn, session.turn_detail) == ("running", "compacting its context")
+
+
+def test_messages_that_cannot_be_read_are_counted_once_with_their_reason(
+    database: Database,
+) -> None:
+    ask(database, counted=tokens(1, 1))
+    database.message("s1", "m3", "{half")
+    database.message("s1", "m4", "[1]")
+    database.message("s1", "m5", json.dumps(answer(3, tokens(-5, 1))))
+    first = read(database)
+    reasons = {"not JSON": 1, "not a JSON object": 1, "implausible token count": 1}
+    assert first.state.skipped == reasons
+    database.message("s1", "m6", user(9))
+    second = read(database, first.state)
+    assert second.state.skipped == reasons
+    assert len(first.requests) == 1
+
+
+def test_an_older_layout_without_todos_and_parts_still_tells(database: Database) -> None:
+    ask(database, text("Done."), counted=tokens(1, 1))
+    database.run("DROP TABLE todo")
+    database.run("DROP TABLE part")
+    database.run("ALTER TABLE session DROP COLUMN permission")
+    database.run("ALTER TABLE message DROP COLUMN time_updated")
+    facts = read(database)
+    assert facts.state.error is None
+    assert len(facts.requests) == 1
+    assert one(database).turn == "idle"
+
+
+def test_another_program_s_database_is_an_error_and_nothing_else(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    database.run("DROP TABLE message")
+    facts = read(database)
+    assert "layout" in (facts.state.error or "")
+    assert sessions(facts) == {}
+
+
+def test_a_damaged_database_keeps_what_was_read_and_is_left_until_it_changes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(database, counted=tokens(1, 1))
+    database.close()
+    good = read(database)
+    os.truncate(database.path, 5_000)
+    bad = read(database, good.state)
+    assert bad.state.error
+    assert bad.state.usage_records == 1
+    with monkeypatch.context() as patch:
+        patch.setattr("lib.readers.opencode.opencode_database", None)
+        again = read(database, bad.state)
+    assert again.state == bad.state
+    database.path.unlink()
+    repaired = Database(database.path.parent)
+    ask(repaired, counted=tokens(1, 1))
+    facts = read(repaired, again.state)
+    assert facts.state.error is None
+    assert len(facts.requests) == facts.state.usage_records == 1
+
+
+def test_a_locked_database_is_an_os_error(database: Database) -> None:
+    ask(database)
+    database.run("PRAGMA locking_mode=EXCLUSIVE")
+    database.run("BEGIN EXCLUSIVE")
+    database.run("DELETE FROM part")
+    with pytest.raises(DatabaseError):
+        read(database)
+
+
+def test_roots_follow_the_environment(tmp_path: Path) -> None:
+    home = {"HOME": "/h"}
+    assert opencode.roots(home) == [Path("/h/.local/share/opencode")]
+    assert opencode.roots(home | {"XDG_DATA_HOME": "/x"}) == [Path("/x/opencode")]
+    named = {"OPENCODE_DATA_DIR": "/a", "OPENCODE_DIR": "/b"}
+    assert opencode.roots(home | named) == [Path("/a"), Path("/b")]
+
+
+def test_of_the_data_folder_only_databases_and_sessions_are_listed(tmp_path: Path) -> None:
+    wanted = {
+        "opencode.db",
+        "opencode-dev.db",
+        "storage/session/p1/ses_1.json",
+    }
+    others = {
+        "opencode.db-wal",
+        "auth.json",
+        "log/opencode.db",
+        "snapshot/storage/x/y.json",
+        "storage/message/ses_1/msg_1.json",
+        "storage/part/msg_1/prt_1.json",
+    }
+    for name in wanted | others:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    tree = Tree(opencode, tmp_path)
+    found = {Path(item.path).relative_to(tmp_path).as_posix() for item in tree.sweep(full=True)}
+    assert found == wanted
+
+
+class Storage:
+    """Sessions as versions before 1.2 kept them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "storage"
+        self.path = self.folder / "session" / "p1" / "ses_1.json"
+        self.write(
+            self.path,
+            {
+                "id": "ses_1",
+                "directory": "/home/dev/alpha",
+                "title": "Old",
+                "version": "0.5.1",
+                "time": {"created": at(0), "updated": at(0)},
+            },
+        )
+
+    def write(self, path: Path, content: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+
+    def message(self, name: str, data: dict[str, Any], *parts: dict[str, Any]) -> None:
+        self.write(self.folder / "message" / "ses_1" / f"{name}.json", {"id": name, **data})
+        for number, part in enumerate(parts):
+            self.write(self.folder / "part" / name / f"prt_{number}.json", part)
+
+
+def test_the_old_files_tell_the_same(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    storage.message("msg_1", user(1), text("Do it"))
+    storage.message("msg_2", answer(2, tokens(7, 7)), text("Done."))
+    storage.write(storage.folder / "todo" / "ses_1.json", [{"status": "completed"}, {}, 7])
+    facts = opencode.read(storage.path, None)
+    session = facts.session
+    assert session is not None
+    assert (session.key, session.turn, session.last_message) == ("opencode:ses_1", "idle", "Done.")
+    assert (session.todo_done, session.todo_total) == (1, 3)
+    assert facts.state.usage_records == len(facts.requests) == 1
+    database = Database(tmp_path)
+    ask(database, counted=tokens(7, 7))
+    assert [call.key for call in read(database).requests] == [facts.requests[0].key]
+
+
+def test_all_steps_of_an_old_message_are_counted(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    record = answer(2, tokens(7, 7))
+    del record["finish"]
+    steps = [{"type": "step-finish", "tokens": tokens(5, 3)}, {"type": "step-finish"}]
+    storage.message("msg_2", record, *steps, {"type": "step-finish", "tokens": tokens(7, 7)})
+    (call,) = opencode.read(storage.path, None).requests
+    assert (call.input_tokens, call.output_tokens) == (12, 10)
+
+
+def test_an_old_session_is_looked_at_again_while_its_turn_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.readers.opencode.time.time_ns", lambda: at(9) * 1_000_000)
+    storage = Storage(tmp_path)
+    storage.message("msg_1", user(1), text("Do it"))
+    running = opencode.read(storage.path, None)
+    assert changed(os.stat(storage.path), running.state)
+    storage.message("msg_2", answer(2, tokens(7, 7)))
+    ended = opencode.read(storage.path, running.state)
+    assert not changed(os.stat(storage.path), ended.state)
+    assert len(ended.requests) == 1
+
+
+def test_half_an_old_file_is_an_error_until_it_is_whole(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    storage.path.write_text('{"id": "ses_1", ')
+    facts = opencode.read(storage.path, None)
+    assert (facts.session, facts.state.error) == (None, "not JSON")
