@@ -209,11 +209,33 @@ class Parser:
             case "custom_title":
                 title = as_text(payload.get("customTitle"), TITLE_LENGTH)
                 self.session.title = title or self.session.title
+            case "turn_result":
+                self._settled(payload)
             case "rewind":
                 self.kept.pending.clear()
                 self.session.turn, self.session.turn_detail = "idle", None
             case _:
                 pass
+
+    def _settled(self, outcome: dict[str, Any]) -> None:
+        """How a turn ended, where the CLI serves others (`qwen serve`, editors)."""
+        session = self.session
+        self.kept.pending.clear()
+        session.turn_detail = None
+        match outcome.get("state"):
+            case "completed":
+                session.turn = "idle"
+            case "cancelled":
+                session.turn = "stopped"
+            case "error":
+                message = as_text(as_object(outcome.get("error")).get("message"))
+                session.turn = "failed"
+                session.error_message = session.error_message or message or "The turn failed."
+                session.error_class = session.error_class or genai.error_class(None, message)
+                return
+            case _:
+                return
+        session.error_class = session.error_message = None
 
     def _telemetry(self, event: dict[str, Any], record: dict[str, Any], at: int | None) -> None:
         session, kept = self.session, self.kept

@@ -67,6 +67,11 @@ def failure(number: int, status: int | None, message: str = "boom", **more: obje
     return telemetry(number, "api_error", 2, **said)
 
 
+def settled(number: int, state: str, **more: object) -> Json:
+    payload = {"state": state, **more}
+    return line(number, "system", 3, subtype="turn_result", systemPayload=payload)
+
+
 def write(folder: Path, records: Iterable[Json | bytes], session: str = SESSION) -> Path:
     chats = folder / "projects" / "-home-dev-alpha" / "chats"
     chats.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from tests.readers.qwen_records import (
     prompt,
     report,
     result,
+    settled,
     telemetry,
     used,
     write,
@@ -48,7 +49,8 @@ FULL: list[Json] = [
     failure(13, 401, "Bad key"),
     report(14, 300),
     answer(15, usageMetadata=used(300), second=9),
-    line(16, "system", 9, subtype="rewind", systemPayload={}),
+    settled(16, "error", error={"message": "boom"}),
+    line(17, "system", 9, subtype="rewind", systemPayload={}),
 ]
 WHOLE = lines_of(FULL)
 PLACES = [place for place in places(FULL) if place]
