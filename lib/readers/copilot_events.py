@@ -17,7 +17,7 @@ AGENT = "copilot"
 
 _MAXIMUM_PENDING = 64
 _ASKING = {"ask_user": "an answer", "exit_plan_mode": "approval of its plan"}
-_TYPED = (None, "", "user")
+_TYPED = (None, "user")
 
 
 class Call(msgspec.Struct, array_like=True):
@@ -138,10 +138,10 @@ def _prompt(actor: Actor, data: dict[str, Any], at: int | None) -> None:
     close(actor)
     session.turn, session.turn_started_at = "running", at
     session.error_class = session.error_message = None
-    source, text = data.get("source"), as_text(data.get("content"))
+    source, text = as_word(data.get("source")), as_text(data.get("content"))
     typed = source in _TYPED and not (text or "").startswith("<system_notification>")
     # A subagent is prompted by its parent; everything else with a source was put in by the agent.
-    if typed or (session.parent_key is not None and str(source).startswith("agent-")):
+    if typed or (session.parent_key is not None and (source or "").startswith("agent-")):
         session.turns += 1
         session.turn_requests = 0
         session.first_prompt = session.first_prompt or text

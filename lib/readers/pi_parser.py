@@ -58,8 +58,6 @@ class Kept(msgspec.Struct, omit_defaults=True):
     session: Session
     begun: bool = False
     """A readable record was seen; only the first may name the session."""
-    forked_at: int | None = None
-    """When the fork was made: earlier entries are copies."""
     pending: dict[str, str] = {}
     """Tool calls without result, and what they do."""
     last_call: str | None = None
@@ -128,7 +126,6 @@ class Parser:
         parent = as_word(record.get("parentSession"))
         if parent is not None:
             session.forked_from = f"{AGENT}:{_id_in(parent)}"
-            self._kept.forked_at = session.started_at
 
     def _message(self, message: dict[str, Any], at: int | None) -> None:
         session, kept = self._session, self._kept
@@ -205,11 +202,10 @@ class Parser:
         if model is None:
             kept.flags.add(MISSING_MODEL)
         session.context_tokens = given + output + read + written
-        copied = kept.forked_at is not None and at is not None and at < kept.forked_at
         self._requests[key] = Request(
             key=key,
             session_key=session.key,
-            owner_rank=owner_rank(2 if copied else 0, session.started_at, session.key),
+            owner_rank=owner_rank(0, session.started_at, session.key),
             at=at or as_time(message.get("timestamp")),
             model=model,
             input_tokens=given,

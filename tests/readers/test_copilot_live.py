@@ -66,7 +66,7 @@ def test_a_pid_that_was_given_to_a_younger_process_is_not_believed(tmp_path: Pat
     path = lock(tmp_path, pid)
     fact = processes.look(pid)
     assert fact is not None
-    before = fact.created_ms / 1000 - 60
+    before = fact.created_ms / 1000 - 120
     os.utime(path, (before, before))
     assert live(tmp_path) == []
 
@@ -107,4 +107,16 @@ def test_other_files_beside_the_lock_are_not_opened(tmp_path: Path, pid: int):
         os.mkfifo(path.with_name(name))
     path.unlink()
     os.mkfifo(path)
+    assert live(tmp_path) == []
+
+
+def test_a_lock_that_comes_later_is_seen_in_a_folder_seen_before(tmp_path: Path, pid: int):
+    path = lock(tmp_path, pid)
+    path.unlink()
+    long_ago = time.time() - 100
+    os.utime(path.parent, (long_ago, long_ago))
+    assert live(tmp_path) == []
+    lock(tmp_path, pid)
+    assert len(live(tmp_path)) == 1
+    path.unlink()
     assert live(tmp_path) == []
