@@ -13,7 +13,7 @@ from lib.collector import Collector
 from lib.frame import load_sessions
 from lib.readers import READERS
 from lib.store import Batch, Store, StoreError
-from tests.trees import Claude, Registry, at_ms
+from tests.trees import Claude, Registry, at, at_ms
 
 NOW = at_ms(600)
 
@@ -298,3 +298,73 @@ def test_old_versions_that_announce_nothing_are_judged_by_the_process_table(
     collector.judge_unannounced()
     row = load_sessions(store, NOW).iloc[0]
     assert (row["status"], row["error_class"]) == ("failed", "killed")
+
+
+def test_a_last_word_whose_notice_is_late_is_read_before_the_end_is_told(
+    store: Store, home: Path, agent: "subprocess.Popen[bytes]"
+) -> None:
+    session = Claude(home, "s1").prompt("hello").use("Bash", command="true")
+    registry = announce(home, agent, session)
+    registry.say("busy")
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    session.result("ok").say("done", 3).exit()
+    registry.leave()
+    agent.kill()
+    agent.wait()
+    collector.collect([])
+    assert [event.kind for event in store.events()] == ["completed"]
+
+
+def test_the_first_session_of_an_empty_machine_is_an_event(store: Store, home: Path) -> None:
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    Claude(home, "s1").prompt("hello").say("hi").exit()
+    collector.collect(collector.sweep())
+    assert [event.kind for event in store.events()] == ["completed"]
+
+
+def test_a_killed_parent_ends_its_subagents_in_the_feed(
+    store: Store, home: Path, agent: "subprocess.Popen[bytes]"
+) -> None:
+    session = Claude(home, "s1").prompt("hello").use("Agent", description="look")
+    child = Claude(home, "agent-a")
+    child.add({"type": "user", "message": {"role": "user", "content": "look"}, "timestamp": at(1)})
+    folder = session.path.parent / "s1" / "subagents"
+    folder.mkdir(parents=True)
+    text = child.path.read_text().replace('"sessionId": "agent-a"', '"sessionId": "s1"')
+    (folder / "agent-a.jsonl").write_text(text)
+    child.path.unlink()
+    announce(home, agent, session).say("busy")
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    agent.kill()
+    agent.wait()
+    collector.collect([])
+    assert sorted(event.kind for event in store.events()) == ["failed", "failed"]
+
+
+def test_one_folder_named_twice_is_one_source(store: Store, home: Path) -> None:
+    Claude(home, "s1").prompt("hello").say("hi")
+    environ = {"HOME": str(home), "CLAUDE_CONFIG_DIR": f"{home}/.claude,{home}/.claude/"}
+    collector = Collector(store, READERS, environ, "here")
+    collector.collect(collector.sweep())
+    store.save_sources(collector.sources())
+    assert [file.records for file in store.files()] == [2]
+
+
+def test_files_of_a_folder_that_is_closed_for_now_are_not_taken_for_deleted(
+    store: Store, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Claude(home, "s1").prompt("hello").say("hi")
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    closed = a_collector(store, home)
+    closed.collect(closed.sweep())
+    closed.note_gone()
+    assert [file.gone for file in store.files()] == [False]

@@ -109,3 +109,37 @@ def test_an_unchanged_file_is_not_read_again(root: Path) -> None:
     assert not changed(path.stat(), known)
     path.write_text("{}\n{}\n")
     assert changed(path.stat(), known)
+
+
+def test_an_entry_that_can_not_be_looked_at_hides_no_other(root: Path) -> None:
+    loop = root / "alpha" / "loop.jsonl"
+    loop.symlink_to(loop)
+    tree = Tree(READER, root)
+    assert names(tree) == {"s1.jsonl"}
+    source = tree.source("here", 1)
+    assert source.state == "ok"
+    assert source.error == f"{loop}: Too many levels of symbolic links"
+
+
+def test_a_pipe_is_never_opened(root: Path) -> None:
+    os.mkfifo(root / "alpha" / "pipe.jsonl")
+    assert names(Tree(READER, root)) == {"s1.jsonl"}
+
+
+def test_a_root_that_is_closed_to_us_is_unreadable_and_not_absent(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = Tree(READER, root)
+    names(tree)
+    real = os.stat
+
+    def refuse(path: str, **options: bool) -> os.stat_result:
+        if str(path) == str(root):
+            raise PermissionError(13, "Permission denied")
+        return real(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", refuse)
+        assert names(tree) == set()
+        assert tree.source("here", 1).state == "unreadable"
+        assert tree.blind_spots() == [str(root)]

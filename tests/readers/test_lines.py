@@ -136,6 +136,32 @@ def test_a_record_glued_to_one_that_was_cut_off_is_read(path: Path):
     assert (state.records, state.skipped, state.skips) == (3, {NOT_JSON: 1}, [Skip(2, NOT_JSON)])
 
 
+def test_two_whole_records_on_one_line_are_two_however_reading_was_cut(path: Path):
+    path.write_bytes(b'{"n":1}\n{"n":2}')
+    seen, state = read(path)
+    append(path, b'{"n":3}\n')
+    later, state = read(path, state)
+    assert [*seen, *later] == [1, 2, 3]
+    fresh, once = read(path)
+    assert (fresh, once.records, once.skipped) == ([1, 2, 3], state.records, {})
+
+
+def test_a_record_at_which_the_reader_itself_fails_costs_only_itself(path: Path):
+    class Fragile(Numbers):
+        def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
+            if b"bad" in buffer[start:end]:
+                raise OverflowError
+            return super().consume(buffer, start, end)
+
+    path.write_bytes(b'{"n":1}\n{"bad":2}\n{"n":3}\n{"bad":4}')
+    fragile = Fragile()
+    with Increment(path, None, "test", 1) as increment:
+        increment.each_line(fragile.consume, OPENERS)
+    assert fragile.seen == [1, 3]
+    assert increment.state.skipped == {"unexpected OverflowError": 2}
+    assert [skip.line for skip in increment.state.skips] == [2, 4]
+
+
 def test_nul_bytes_before_a_record_are_passed_over(path: Path):
     path.write_bytes(b"\0" * 5_000 + b'{"n":1}\n' + b"\0" * 7 + b'\n{"n":2}\n')
     seen, state = read(path)

@@ -209,3 +209,8 @@ def test_counts(value: object, count: int | None):
 def test_objects_and_lists_of_anything(value: Any):
     assert as_object(value) == (value if isinstance(value, dict) else {})
     assert as_list(value) == (value if isinstance(value, list) else [])
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e300, float("nan"), float("inf"), 10**16])
+def test_a_number_beyond_all_times_is_no_time(number: float) -> None:
+    assert as_time(number) is None
