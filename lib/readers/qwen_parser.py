@@ -214,6 +214,7 @@ class Parser:
             case "rewind":
                 self.kept.pending.clear()
                 self.session.turn, self.session.turn_detail = "idle", None
+                self.session.error_class = self.session.error_message = None
             case _:
                 pass
 
