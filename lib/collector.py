@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from lib import status
-from lib.live import Observer, announced
+from lib.live import PROCESS_TABLE, Observer, announced
 from lib.model import Event, Evidence, FileState, Session, SourceRow
 from lib.pool import Work, read_all
 from lib.readers.base import Reader
@@ -213,6 +213,9 @@ class Collector:
 
     def _write(self, batch: Batch, claims: list[Evidence]) -> None:
         """Store facts, claims and what they mean; then, and only then, remember them."""
+        known = self.observer.known
+        moved_on = [one for one in batch.sessions if PROCESS_TABLE in known.get(one.key, ())]
+        claims = [*claims, *self.observer.judge_unannounced(moved_on, now_ms())]
         batch.evidence = claims
         facts = {
             session.key: session

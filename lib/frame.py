@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+import msgspec
 import pandas as pd
 
 from lib import pricing, status
@@ -21,6 +22,9 @@ from lib.specs import spec_of
 from lib.store import SessionRow, Store, Usage
 
 QUARTER_HOUR_MS = 900_000
+SILENT_MS = 120_000
+"""A machine whose daemon has not beaten for so long: what is alive there is unknown."""
+SILENT_SOURCE = "a daemon that no longer looks"
 SAMPLE_MACHINE = "sample"
 UNPRICED = "unpriced"
 """Flag of a session that holds calls without a known price."""
@@ -101,6 +105,8 @@ class Known:
     children: dict[str, set[str]] = field(default_factory=dict)
     statuses: dict[str, status.Status] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
+    """Machines at which no daemon looks."""
     due: dict[str, int] = field(default_factory=dict)
     """When a row changes by itself: a rate limit ends, a recent session becomes an older one."""
     frame: pd.DataFrame | None = None
@@ -119,6 +125,7 @@ class Known:
             self.frame = None
             for key in changed:
                 self._remake(key, now)
+        self._listen(now)
         minute = now // 60_000
         if self.frame is None or minute != self.frame_minute:
             self._remake_due(now)
@@ -165,13 +172,29 @@ class Known:
                 related.add(session.parent_key)
         return related & self.sessions.keys()
 
+    def _listen(self, now: int) -> None:
+        """Note which daemons fell silent or spoke again, and remake the rows of their machines."""
+        daemons = self.store.daemons()
+        silent = frozenset(row.machine for row in daemons if now - row.beat_at > SILENT_MS)
+        moved = silent ^ self.silent
+        self.silent = silent
+        for key in [key for key, row in self.sessions.items() if row.machine in moved]:
+            self._remake(key, now)
+            self.frame = None
+
+    def _believed(self, claim: Evidence) -> Evidence:
+        if claim.machine not in self.silent or claim.process == "dead":
+            return claim
+        return msgspec.structs.replace(claim, process="unknown", source=SILENT_SOURCE)
+
     def _remake_due(self, now: int) -> None:
         for key in [key for key, moment in self.due.items() if moment <= now]:
             self._remake(key, now)
 
     def _remake(self, key: str, now: int) -> None:
         session = self.sessions[key]
-        evidence = status.evidence_for(session, self.sessions, self.evidence)
+        told = status.evidence_for(session, self.sessions, self.evidence)
+        evidence = [self._believed(claim) for claim in told]
         self.statuses[key] = state = status.derive(session, evidence, now)
         usage = self.usage.get(key, [])
         children = [

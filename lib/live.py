@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from lib import processes
-from lib.model import Evidence, Session
+from lib.model import Evidence, Process, Session
 from lib.readers.base import Reader
 
 log = logging.getLogger(__name__)
@@ -79,17 +79,23 @@ class Observer:
         ]
 
     def judge_unannounced(self, sessions: Iterable[Session], now: int) -> list[Evidence]:
-        """News of sessions whose agent's version does not announce its process, by working folder.
+        """News of sessions whose processes no live source tells of.
 
-        No process of the agent works in the session's folder: it is dead. One does: unknown, for
-        it may be another session's. Only sessions in mid-turn are worth the look.
+        Of an agent's version that does not announce its process, by working folder: no process of
+        the agent works in the session's folder: it is dead; one does: unknown, for it may be
+        another session's. Of an agent whose live source could not be asked: unknown. Only sessions
+        in mid-turn are worth the look.
         """
         doubtful = [
             session
             for session in sessions
-            if not session.registered
-            and session.parent_key is None
+            if session.parent_key is None
             and session.turn in ("running", "waiting", "retrying")
+            and (
+                not session.registered
+                or session.agent in self.errors
+                or PROCESS_TABLE in self._claims.get(session.key, {})
+            )
         ]
         programs = {reader.AGENT: reader.PROGRAMS for reader in self._readers}
         agents = {session.agent for session in doubtful} & programs.keys()
@@ -102,7 +108,7 @@ class Observer:
                 session_id=session.session_id,
                 machine=self._machine,
                 observed_at=now,
-                process="unknown" if session.project_path in folders[session.agent] else "dead",
+                process=self._judged(session, folders[session.agent]),
             )
             for session in doubtful
             if session.agent in folders
@@ -113,6 +119,11 @@ class Observer:
             if (known := self._claim(claim.session_key, PROCESS_TABLE)) is None
             or known.process != claim.process
         ]
+
+    def _judged(self, session: Session, folders: Mapping[str, list[int]]) -> Process:
+        if session.agent in self.errors:
+            return "unknown"
+        return "unknown" if session.project_path in folders and not session.registered else "dead"
 
     def _claim(self, session_key: str, source: str) -> Evidence | None:
         return self._claims.get(session_key, {}).get(source)

@@ -79,7 +79,7 @@ def totals_report(store: Store, timezone: tzinfo, now: int) -> dict[str, Any]:
     counts = store.counts()
     unpriced = usage[usage["unpriced_requests"] > 0].groupby("model", dropna=False)
     return {
-        "timezone": str(timezone),
+        "timezone": timezone.key if isinstance(timezone, ZoneInfo) else "local",
         "total": _figures(usage),
         "agents": _by(usage, ["agent"]),
         "models": _by(usage, ["model"]),

@@ -368,3 +368,23 @@ def test_files_of_a_folder_that_is_closed_for_now_are_not_taken_for_deleted(
     closed.collect(closed.sweep())
     closed.note_gone()
     assert [file.gone for file in store.files()] == [False]
+
+
+def test_an_old_version_that_is_resumed_is_not_taken_for_dead(store: Store, home: Path) -> None:
+    session = Claude(home, "s1", cwd=str(home)).prompt("hello").use("Bash", command="true")
+    old = session.path.read_text().replace("2.1.330", "1.0.100")
+    session.path.write_text(old)
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    collector.judge_unannounced()
+    assert status_of(store) == "failed"
+    claude = home / "claude"
+    claude.symlink_to("/bin/sleep")
+    process = subprocess.Popen([claude, "60"], cwd=home)
+    try:
+        session.path.write_text(old + old.splitlines()[0].replace("hello", "more") + "\n")
+        collector.collect(collector.sweep())
+    finally:
+        process.kill()
+        process.wait()
+    assert status_of(store) == "unknown"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lib import frame
 from lib.frame import load_sessions, load_usage, today_totals
-from lib.model import Evidence, Request, Session, owner_rank
+from lib.model import DaemonRow, Evidence, Request, Session, owner_rank
 from lib.store import Batch, Store
 from tests.trees import MODEL, at_ms
 
@@ -129,6 +129,26 @@ def test_new_evidence_of_a_parent_moves_its_subagents_too(store: Store) -> None:
     )
     store.write(Batch(evidence=[claim]))
     assert row_of(store, "s1/a")["status"] == "running"
+
+
+def test_what_nobody_looks_at_is_unknown_and_not_running(store: Store) -> None:
+    claim = Evidence(
+        session_key="claude-code:s1",
+        source="claude-registry",
+        agent="claude-code",
+        session_id="s1",
+        machine="here",
+        process="alive",
+        turn="running",
+    )
+    store.write(Batch(sessions=[a_session("s1", turn="running")], evidence=[claim]))
+    store.save_daemon(DaemonRow(machine="here", pid=1, started_at=NOW, beat_at=NOW))
+    assert row_of(store, "s1")["status"] == "running"
+    later = NOW + frame.SILENT_MS + 1
+    assert row_of(store, "s1", later)["status"] == "unknown"
+    assert "no longer looks" in row_of(store, "s1", later)["reason"]
+    store.save_daemon(DaemonRow(machine="here", pid=1, started_at=NOW, beat_at=later))
+    assert row_of(store, "s1", later)["status"] == "running"
 
 
 def test_a_parent_row_sums_its_subagents_beside_its_own(store: Store) -> None:

@@ -171,3 +171,21 @@ def test_an_announced_session_carries_what_the_source_knows() -> None:
     session = announced(a_claim(project_path="/p", title="mine", started_at=NOW))
     assert (session.project_path, session.title, session.started_at) == ("/p", "mine", NOW)
     assert session.registered
+
+
+def test_a_live_source_that_can_not_be_asked_leaves_unknown_and_not_dead() -> None:
+    reader = Told(a_claim())
+    observer = an_observer(reader)
+    session = Session(key="a", agent="claude-code", session_id="a", turn="running", registered=True)
+
+    def refuse(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:
+        raise PermissionError(13, "Permission denied")
+
+    reader.live = refuse
+    observe(observer, NOW)
+    claims = observer.judge_unannounced([session], NOW)
+    assert [claim.process for claim in claims] == ["unknown"]
+    observer.remember(claims)
+    del reader.live
+    observe(observer, NOW)
+    assert [claim.process for claim in observer.judge_unannounced([session], NOW)] == ["dead"]

@@ -60,11 +60,14 @@ def home_folder(environ: Mapping[str, str]) -> Path:
 
 
 def live(environ: Mapping[str, str], now: int) -> Iterator[Evidence]:
-    """Every session with a live process, and those whose process can't be seen from here."""
+    """Every session with a live process, and those whose process can't be seen from here.
+
+    Raises OSError when a registry is there and can't be read: silence would look like death.
+    """
     for folder in config_folders(environ):
         try:
             names = os.listdir(folder / "sessions")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names:
             if _REGISTRY_FILE.fullmatch(name):
@@ -78,7 +81,7 @@ def _evidence(path: Path, now: int) -> Evidence | None:
     try:
         with open(path, "rb") as file:
             claim = decode_object(file.read(_MAXIMUM_FILE))
-    except (OSError, Unreadable):
+    except (FileNotFoundError, IsADirectoryError, Unreadable):
         return None
     session_id = as_word(claim.get("sessionId"))
     if session_id is None:
