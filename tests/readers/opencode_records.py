@@ -78,7 +78,8 @@ class Database:
         self.connection = sqlite3.connect(self.path, isolation_level=None)
         if wal:
             self.connection.execute("PRAGMA journal_mode=WAL")
-        self.connection.executescript(SCHEMA)
+        self.connection.execute("PRAGMA synchronous=OFF")
+        self.connection.executescript(f"BEGIN; {SCHEMA} COMMIT")
         self._parts = 0
 
     def session(self, session_id: str, second: float = 0, **more: Any) -> None:
