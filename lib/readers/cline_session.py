@@ -14,6 +14,7 @@ from lib.readers.values import (
     NOT_AN_OBJECT,
     TITLE_LENGTH,
     Unreadable,
+    as_count,
     as_list,
     as_object,
     as_text,
@@ -74,7 +75,7 @@ def _described(path: Path, own: dict[str, Any]) -> Session:
         agent_version=as_word(as_object(metadata.get("sessionHistoryOrigin")).get("version")),
         entrypoint=as_word(own.get("source")),
         started_at=as_time(own.get("started_at")),
-        registered=parent is None,
+        registered=parent is None and as_count(own.get("pid")) is not None,
         flags=[NO_APPROVALS, NO_REASONING],
     )
 

@@ -192,6 +192,8 @@ def test_who_and_where_is_told(files: Files) -> None:
     assert (session.title, session.first_prompt) == ("A title", "Do it")
     assert session.started_at == START
     assert session.registered
+    files.tell(pid=None)
+    assert not files.session().registered
 
 
 def test_a_conversation_below_a_session_is_a_subagent_s(files: Files) -> None:
