@@ -43,6 +43,13 @@ OPENERS = tuple(
 )
 """First bytes of a record, as objects within one do not begin."""
 
+_FACTLESS = re.compile(
+    rb'\{"type":"(?:system\.message|system\.notification|hook\.start|hook\.end|hook\.progress'
+    rb'|assistant\.reasoning|session\.usage_checkpoint|session\.binary_asset)","data":\{'
+)
+"""Records without facts, the system prompt of every turn among them."""
+_RECORD = b'{"type":"'
+_CLOSING_BRACE = ord("}")
 _MAIN = ""
 _MAXIMUM_SUBAGENTS = 64
 """So many are kept; the oldest ones are over."""
@@ -82,6 +89,8 @@ class Parser:
 
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take one line; answer why it yielded no facts, or None."""
+        if self._kept.begun and _is_passed_over(buffer, start, end):
+            return None
         try:
             self._take(decode_object(bytes(memoryview(buffer)[start:end])))
         except Unreadable as reason:
@@ -260,6 +269,15 @@ class Parser:
             del kept.actors[name]
         while len(kept.agent_of_call) > _MAXIMUM_SUBAGENTS:
             del kept.agent_of_call[next(iter(kept.agent_of_call))]
+
+
+def _is_passed_over(buffer: bytearray, start: int, end: int) -> bool:
+    """Whether the line is a record without facts, whole and without another one glued to it."""
+    return (
+        _FACTLESS.match(buffer, start, end) is not None
+        and buffer[end - 1] == _CLOSING_BRACE
+        and buffer.rfind(_RECORD, start + 1, end) < 0
+    )
 
 
 def _unread(path: Path) -> Session:

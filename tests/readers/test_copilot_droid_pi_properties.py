@@ -30,6 +30,7 @@ from tests.readers.json_lines import (
 COPILOT: list[Json] = [
     copilot_records.start(),
     copilot_records.prompt(),
+    copilot_records.event("system.message", 1, role="system", content="You are"),
     copilot_records.event("assistant.turn_start", 2),
     used("a", second=2),
     copilot_records.answer("Delegating.", 3, tools=1),
@@ -208,10 +209,14 @@ def test_any_bytes_anywhere_are_borne(name: str, noise: bytes, data: st.DataObje
 
 
 @every_agent
-def test_a_record_cut_off_by_a_kill_costs_no_other(name: str, tmp_path: Path):
+@pytest.mark.parametrize("victim", [1, 2])
+@pytest.mark.parametrize("kept", [-9, 60])
+def test_a_record_cut_off_by_a_kill_costs_no_other(
+    name: str, victim: int, kept: int, tmp_path: Path
+):
     case = CASES[name]
     texts = [json.dumps(record, separators=(",", ":")).encode() for record in case.records]
-    glued = [*texts[:1], texts[1][:-9] + texts[2], *texts[3:]]
+    glued = [*texts[:victim], texts[victim][:kept] + texts[victim + 1], *texts[victim + 2 :]]
     facts = case.reader.read(case.write(tmp_path, glued), None)
     assert facts.state.skipped == {NOT_JSON: 1}
     assert facts.state.records == len(texts) - 1
