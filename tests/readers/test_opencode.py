@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from lib.collector import Collector
 from lib.model import FileFacts, FileState, Session
 from lib.readers import opencode
 from lib.readers.databases import DatabaseError, status_of
 from lib.readers.opencode_session import HIDDEN_REQUESTS, TOTAL_MISMATCH, UNFINISHED_STEP
+from lib.store import Store
 from lib.sweep import Tree, changed
 from tests.readers.opencode_records import Database, answer, at, text, tokens, tool, user
 
@@ -359,6 +361,26 @@ def test_of_the_data_folder_only_databases_and_sessions_are_listed(tmp_path: Pat
     tree = Tree(opencode, tmp_path)
     found = {Path(item.path).relative_to(tmp_path).as_posix() for item in tree.sweep(full=True)}
     assert found == wanted
+
+
+def test_a_change_that_is_in_the_log_only_is_noticed_without_a_watch(
+    database: Database, tmp_path: Path
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    environ = {"OPENCODE_DATA_DIR": str(database.path.parent)}
+    collector = Collector(store, (opencode,), environ, "here")
+    ask(database, counted=tokens(1, 1))
+    collector.collect(collector.sweep())
+    before = os.stat(database.path)
+    assert collector.look_at([]) == []
+    database.message("s1", "m3", user(5))
+    database.message("s1", "m4", answer(6, tokens(2, 2)))
+    collector.collect(collector.look_at([]))
+    assert os.stat(database.path).st_mtime_ns == before.st_mtime_ns
+    assert store.counts().requests == 2
+    assert store.sessions()[0].turns == 2
+    assert collector.roots == []
+    store.close()
 
 
 class Storage:
