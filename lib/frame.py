@@ -5,6 +5,7 @@ or a second viewer, costs only what changed. The frames they return are shared: 
 into them, take a copy.
 """
 
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,12 @@ import msgspec
 import pandas as pd
 
 from lib import pricing, status
+from lib.figures import QUARTER_HOUR_MS, Figures, figures, total
 from lib.model import Evidence, Session
 from lib.readers import LABELS
 from lib.specs import spec_of
-from lib.store import SessionRow, Store, Usage
+from lib.store import SessionRow, Store
 
-QUARTER_HOUR_MS = 900_000
 SILENT_MS = 120_000
 """A machine whose daemon has not beaten for so long: what is alive there is unknown."""
 SILENT_SOURCE = "a daemon that no longer looks"
@@ -29,59 +30,9 @@ SAMPLE_MACHINE = "sample"
 UNPRICED = "unpriced"
 """Flag of a session that holds calls without a known price."""
 
+_TIMED_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
 TIMES = ["started_at", "ended_at", "last_activity_at", "since", "resets_at", "dismissed_at"]
-
-
-class Figures(NamedTuple):
-    """Calls, tokens by kind and money, summed. `output_tokens` includes `reasoning_tokens`."""
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_read_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost_usd: float = 0.0
-    """Of the priced calls only."""
-    unpriced_requests: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Every token that was sent or received, once."""
-        return (
-            self.input_tokens
-            + self.output_tokens
-            + self.cache_write_tokens
-            + self.cache_read_tokens
-        )
-
-    @property
-    def known_cost_usd(self) -> float | None:
-        """The money, or None when there were calls and none of them could be priced."""
-        return None if self.requests and self.unpriced_requests == self.requests else self.cost_usd
-
-
-def figures(usage: Usage, agent: str) -> Figures:
-    """One group of calls of one model, hour and price band, priced."""
-    at = None if usage.quarter_hour is None else usage.quarter_hour * QUARTER_HOUR_MS
-    terms = pricing.Terms(usage.service_tier, usage.speed, usage.region)
-    cost = pricing.cost_usd(pricing.rates(agent, usage.model, at, usage.band, terms), usage)
-    return Figures(
-        requests=usage.requests,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_write_tokens=usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost_usd=cost or 0.0,
-        unpriced_requests=0 if cost is not None else usage.requests,
-    )
-
-
-def total(parts: Iterable[Figures]) -> Figures:
-    """The sum of `parts`, column by column."""
-    columns = list(zip(*parts, strict=True))
-    return Figures._make(sum(column) for column in columns) if columns else Figures()
 
 
 class PricedUsage(NamedTuple):
@@ -285,7 +236,7 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "agent": session.agent,
         "agent_label": LABELS.get(session.agent, session.agent),
         "session_id": session.session_id,
-        "short_id": session.session_id.rsplit("/", 1)[-1][:8],
+        "short_id": _short_id(session.session_id),
         "parent_key": session.parent_key,
         "machine": session.machine,
         "project_path": session.project_path,
@@ -298,6 +249,12 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "sample": session.machine == SAMPLE_MACHINE,
         "dismissed_at": dismissed_at,
     }
+
+
+def _short_id(session_id: str) -> str:
+    name = session_id.rsplit("/", 1)[-1]
+    # A version 7 UUID begins with the time: sessions of one minute begin alike.
+    return name[-8:] if _TIMED_UUID.fullmatch(name) else name[:8]
 
 
 def _state(

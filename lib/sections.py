@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 import pandas as pd
 
 from lib.cards import Card, View, card, look, money, title
-from lib.frame import Figures
+from lib.figures import Figures
 
 Sort = Literal["default", "duration", "attention", "newest", "cost"]
 
@@ -45,7 +45,7 @@ class Waiting(TypedDict):
 
 SECTIONS: dict[str, tuple[str, str]] = {
     "running": ("Running", "No session is running."),
-    "pending": ("Pending", ""),
+    "pending": ("Pending", "Nothing waits for its start."),
     "recent": ("Recent", "No session ended in this time."),
     "older": ("Older", ""),
 }
@@ -79,7 +79,7 @@ def sections(
 ) -> list[Section]:
     """The board's sections of already filtered top-level `rows`.
 
-    Running and Recent are always there; Pending and Older only when they hold something.
+    Running, Pending and Recent are always there; Older only when it holds something.
     Of each, the first `limits` (else 60) cards, and every further one that waits for the user.
     """
     several_machines = rows["machine"].nunique() > 1

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import frame
+from lib.figures import Figures
 from lib.frame import load_sessions, load_usage, today_totals
 from lib.model import DaemonRow, Evidence, Request, Session, owner_rank
 from lib.store import Batch, Store
@@ -248,9 +249,17 @@ def test_every_sum_is_the_same_everywhere(
     fresh = frame.Known(store)
     fresh.refresh(NOW)
     assert fresh.frame is not None
-    for name in [*frame.Figures._fields, "total_tokens"]:
+    for name in [*Figures._fields, "total_tokens"]:
         if name in usage:
             assert sessions[name].sum() == pytest.approx(usage[name].sum())
         assert sessions[name].sum() == pytest.approx(fresh.frame[name].sum())
     assert sessions["requests"].sum() == len({call.key for call in made})
     store.close()
+
+
+def test_short_ids_of_one_minute_differ(store: Store) -> None:
+    ids = ["01a203d1-f033-7dd0-9d94-0143ba7fb6e9", "01a203d1-f0e5-7d90-991d-27b5a59d29df"]
+    random = "2dbdedab-57a5-455d-9860-ea753ba4ed0b"
+    store.write(Batch(sessions=[a_session(name) for name in [*ids, random]]))
+    shown = load_sessions(store, NOW).set_index("session_id")["short_id"]
+    assert [shown[name] for name in [*ids, random]] == ["ba7fb6e9", "a59d29df", "2dbdedab"]

@@ -1,0 +1,61 @@
+"""Calls, tokens by kind and money, summed: the same everywhere that shows a figure."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from lib import pricing
+from lib.store import Usage
+
+QUARTER_HOUR_MS = 900_000
+
+
+class Figures(NamedTuple):
+    """Calls, tokens by kind and money, summed. `output_tokens` includes `reasoning_tokens`."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float = 0.0
+    """Of the priced calls only."""
+    unpriced_requests: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Every token that was sent or received, once."""
+        return (
+            self.input_tokens
+            + self.output_tokens
+            + self.cache_write_tokens
+            + self.cache_read_tokens
+        )
+
+    @property
+    def known_cost_usd(self) -> float | None:
+        """The money, or None when there were calls and none of them could be priced."""
+        return None if self.requests and self.unpriced_requests == self.requests else self.cost_usd
+
+
+def figures(usage: Usage, agent: str) -> Figures:
+    """One group of calls of one model, hour and price band, priced."""
+    at = None if usage.quarter_hour is None else usage.quarter_hour * QUARTER_HOUR_MS
+    terms = pricing.Terms(usage.service_tier, usage.speed, usage.region)
+    cost = pricing.cost_usd(pricing.rates(agent, usage.model, at, usage.band, terms), usage)
+    return Figures(
+        requests=usage.requests,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_write_tokens=usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_usd=cost or 0.0,
+        unpriced_requests=0 if cost is not None else usage.requests,
+    )
+
+
+def total(parts: Iterable[Figures]) -> Figures:
+    """The sum of `parts`, column by column."""
+    columns = list(zip(*parts, strict=True))
+    return Figures._make(sum(column) for column in columns) if columns else Figures()
