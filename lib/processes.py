@@ -47,9 +47,7 @@ def _look_in_proc(pid: int) -> ProcessFact | None:
     state, ppid, start_ticks = fields[0], int(fields[1]), fields[19].decode()
     if state in (b"Z", b"X", b"x"):
         return None
-    created_ms = int(
-        (_boot_time() + int(start_ticks) / os.sysconf("SC_CLK_TCK")) * 1000
-    )
+    created_ms = int((_boot_time() + int(start_ticks) / os.sysconf("SC_CLK_TCK")) * 1000)
     return ProcessFact(pid, start_ticks, created_ms, state in (b"T", b"t"), uid, ppid)
 
 
