@@ -9,18 +9,17 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
-    column,
     create_engine,
     event,
     func,
+    insert,
     inspect,
     make_url,
     select,
-    table,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from lib.store_schema import SCHEMA, VERSION_TABLE
+from lib.store_schema import SCHEMA, VERSION_TABLE, metadata, schema_version, store_state
 
 _LOCK_SECONDS = 10
 _CACHE_KIB = 32 * 1024
@@ -108,9 +107,23 @@ def bring_up_to_date(engine: Engine) -> None:
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-    if _schema_of(connection) == SCHEMA:
-        return
-    # Imported here: alembic takes longer to import than an unchanged store to open.
+    current = _schema_of(connection)
+    if current is None:
+        _make_tables(connection)
+    elif current != SCHEMA:
+        run_migrations(connection)
+
+
+def _make_tables(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    schema_version.create(connection)
+    connection.execute(insert(store_state).values(id=1, version=0, removed_version=0))
+    connection.execute(insert(schema_version).values(version_num=SCHEMA))
+
+
+def run_migrations(connection: Connection) -> None:
+    """Bring an older schema, or none, to this code's, step by step."""
+    # Imported here: alembic takes longer to import than a store to open.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -124,8 +137,7 @@ def _schema_of(connection: Connection) -> str | None:
     """The stored schema; None before the first migration. Raises StoreTooNew for a later one."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    statement = select(column("version_num")).select_from(table(VERSION_TABLE))
-    current: str | None = connection.execute(statement).scalar()
+    current: str | None = connection.execute(select(schema_version.c.version_num)).scalar()
     if current is not None and current > SCHEMA:
         raise StoreTooNew(
             f"A newer Quarterdeck has changed the store: it has schema {current}, this version "

@@ -1,7 +1,8 @@
 """The store's tables. A row is a struct of `lib.model`, its columns in the order of the fields.
 
 Times are milliseconds since the epoch, UTC. `version` is the store's version in which a row
-last changed. `lib.migrations` builds these tables; a test holds the two together.
+last changed. A new database gets these tables at once, an older one by `lib.migrations`; a test
+holds the two together.
 """
 
 import re
@@ -18,6 +19,8 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     TypeDecorator,
@@ -30,6 +33,7 @@ SCHEMA = "0001"
 """The newest migration. Four digits, so that a later one compares greater."""
 
 VERSION_TABLE = "quarterdeck_schema"
+"""Where alembic keeps which migrations a database has seen."""
 
 _ESCAPE = "\x1a"
 _UNSTORABLE = re.compile(r"[\x00\x1a\ud800-\udfff]")
@@ -251,6 +255,8 @@ event = Table(
     Column("kind", Words, nullable=False),
     Column("detail", Words),
     Index("event_session_key", "session_key"),
+    # An id is never given twice, also when the newest rows were removed.
+    sqlite_autoincrement=True,
 )
 
 dismissal = Table(
@@ -288,3 +294,12 @@ source = Table(
     Column("error", Words),
     Column("checked_at", BigInteger, nullable=False),
 )
+
+schema_version = Table(
+    VERSION_TABLE,
+    # Apart: alembic does not count its own table among those that it compares.
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As alembic makes it."""
