@@ -1,8 +1,10 @@
 """What Droid's files are known to do to those who count them."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
 from lib.collector import Collector
 from lib.readers import droid
@@ -24,7 +26,7 @@ from tests.readers.droid_records import (
     tool,
     transcript,
 )
-from tests.readers.json_lines import Json, moment_ms, tokens, told
+from tests.readers.json_lines import Json, anything, moment_ms, tokens, told
 
 USAGE = {
     "inputTokens": 10,
@@ -89,6 +91,21 @@ def test_an_impossible_count_is_skipped_with_its_reason(tmp_path: Path, count: f
     facts = droid.read(settings(tmp_path, USAGE | {"inputTokens": count}), None)
     assert facts.requests == []
     assert facts.state.skipped == {"implausible token count": 1}
+
+
+@given(usage=anything, moment=anything, model=anything)
+def test_any_value_in_any_field_of_the_settings_is_borne(
+    usage: object, moment: object, model: object
+):
+    with tempfile.TemporaryDirectory() as folder:
+        one_wrong = USAGE | {"outputTokens": usage}
+        for counts in (usage, one_wrong):
+            path = settings(Path(folder), counts, providerLockTimestamp=moment, model=model)
+            facts = droid.read(path, None)
+            for call in facts.requests:
+                assert min(tokens(call)) >= 0
+                assert call.at is not None
+            assert len(facts.requests) + sum(facts.state.skipped.values()) <= 1
 
 
 def test_what_the_agent_put_into_a_prompt_is_not_the_prompt(tmp_path: Path):
