@@ -46,6 +46,15 @@ def test_an_unreadable_content_is_not_decoded_again_until_it_changes(
     assert (good.error, content) == (None, {"a": 12})
 
 
+def test_a_good_content_that_could_not_be_opened_for_a_while_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text("{}")
+    good, _ = read_document(path, None, "agent", 1)
+    good.error = "Permission denied"
+    state, content = read_document(path, good, "agent", 1)
+    assert (state.error, content) == (None, {})
+
+
 def test_a_document_over_the_limit_is_refused_with_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

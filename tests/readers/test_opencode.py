@@ -151,6 +151,24 @@ def test_a_fork_shares_the_keys_of_what_it_copied(database: Database) -> None:
     assert sessions(facts)["s2"].forked_from == "opencode:s1"
 
 
+def test_the_fork_of_a_subagent_does_not_take_its_calls(database: Database) -> None:
+    database.session("s1", parent_id="s0")
+    database.message("s1", "m2", answer(2, tokens(7, 7)))
+    database.session("s2", 100)
+    database.message("s2", "n2", answer(2, tokens(7, 7)))
+    original, copy = read(database).requests
+    assert original.key == copy.key
+    assert original.owner_rank < copy.owner_rank
+
+
+def test_a_database_that_lost_rows_is_read_anew(database: Database) -> None:
+    ask(database, counted=tokens(1, 1))
+    first = read(database)
+    database.run("DELETE FROM message WHERE id = 'm2'")
+    second = read(database, first.state)
+    assert (second.state.records, second.state.usage_records) == (1, 0)
+
+
 def test_two_calls_in_the_same_millisecond_are_two(database: Database) -> None:
     ask(database, counted=tokens(7, 7))
     database.session("s2")
@@ -243,6 +261,13 @@ def test_a_rejected_permission_ends_the_turn_and_headless_it_fails(database: Dat
     database.run("UPDATE session SET permission = ?", json.dumps(HEADLESS))
     session = one(database)
     assert (session.turn, session.error_class) == ("failed", "permission")
+
+
+def test_a_rejection_with_words_is_answered(database: Database) -> None:
+    words = "The user rejected permission to use this tool call with the following feedback: No"
+    part = tool("bash", "error", error=words)
+    ask(database, part, counted=tokens(1, 1), finish="tool-calls")
+    assert one(database).turn == "running"
 
 
 @pytest.mark.parametrize(
