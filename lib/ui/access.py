@@ -43,7 +43,10 @@ def decide(address: str | None, headers: Mapping[str, str], environ: Mapping[str
 
 def viewer_access() -> Access:
     """The access of the viewer of the running script."""
-    return decide(st.context.ip_address, st.context.headers.to_dict(), os.environ)
+    address: object = st.context.ip_address
+    # Streamlit's AppTest has no connection and answers with a mock.
+    connected = address if isinstance(address, str) else None
+    return decide(connected, st.context.headers.to_dict(), os.environ)
 
 
 def _is_loopback(address: str) -> bool:

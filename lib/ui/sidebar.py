@@ -186,7 +186,7 @@ def _facet(facet: Facet, counted: Mapping[str, int], names: Mapping[str, str]) -
     """
     key = f"filter_{facet}"
     values = list(dict.fromkeys(st.session_state[key]))
-    options = sorted(counted, key=lambda value: (-counted[value], value.lower()))
+    options = _in_order(facet, counted)
     options += [value for value in values if value not in counted]
     by_name = {names.get(value, value): value for value in options}
 
@@ -200,6 +200,13 @@ def _facet(facet: Facet, counted: Mapping[str, int], names: Mapping[str, str]) -
         st.session_state[f"{key}_labels"] = labels
     title, placeholder = _TITLES[facet]
     st.multiselect(title, options, key=key, format_func=label, placeholder=placeholder)
+
+
+def _in_order(facet: Facet, counted: Mapping[str, int]) -> list[str]:
+    """The most frequent first; statuses as they follow each other in a session's life."""
+    if facet == "status":
+        return [value for value in LOOKS if value in counted]
+    return sorted(counted, key=lambda value: (-counted[value], value.lower()))
 
 
 def _names(frame: pd.DataFrame, facet: Facet) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from lib.settings import PROJECT_FOLDER, settings
 from lib.store import Store
 from lib.ui.access import Access
 
+_SHARED = "shared"
 STALE_SECONDS = 30
 """A daemon beats every ten seconds; after three missed ones it is taken for dead."""
 
@@ -93,18 +94,18 @@ class Shared(NamedTuple):
 
 
 def share(shared: Shared) -> None:
-    """Keep `shared` for the page of this viewer."""
-    st.session_state["shared"] = shared
+    """Keep `shared` for the page that runs next."""
+    st.session_state[_SHARED] = shared
 
 
 def shared() -> Shared:
-    """What `dashboard.py` handed over in this run."""
-    if "shared" not in st.session_state:
-        # In a server's first run Streamlit takes `pages/` for navigation of its old kind, and runs
-        # the page that a link names without `dashboard.py`. This is what it does from then on.
+    """Take what `dashboard.py` handed over in this run."""
+    if _SHARED not in st.session_state:
+        # In a server's first run, and in every run of an AppTest, Streamlit takes `pages/` for
+        # navigation of its old kind, and runs a page without `dashboard.py`. This runs it first.
         runpy.run_path(str(PROJECT_FOLDER / "dashboard.py"))
         st.stop()
-    return st.session_state["shared"]
+    return st.session_state.pop(_SHARED)
 
 
 class Scan(NamedTuple):

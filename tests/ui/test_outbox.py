@@ -1,0 +1,57 @@
+"""Clicks from a browser that is not trusted."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.ui.outbox import MOST_ITEMS, receive
+
+
+def click(n: int, action: str = "dismiss", key: str = "claude-code:s1") -> dict[str, Any]:
+    return {"n": n, "action": action, "key": key}
+
+
+def test_each_click_is_taken_once_and_in_order() -> None:
+    received = receive([click(3), click(1), click(2)], 1)
+    assert [item.n for item in received.items] == [2, 3]
+    assert received.acknowledged == 3
+    assert receive([click(1), click(2), click(3)], received.acknowledged).items == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n": 1, "action": "stop", "key": "x"},
+        {"n": 0, "action": "dismiss", "key": "x"},
+        {"n": "1", "action": "dismiss", "key": "x"},
+        {"n": True, "action": "dismiss", "key": "x"},
+        {"n": 2**60, "action": "dismiss", "key": "x"},
+        {"n": 1, "action": "dismiss", "key": ""},
+        {"n": 1, "action": "dismiss", "key": "x" * 1001},
+        {"n": 1, "action": "dismiss", "key": "x", "sudo": True},
+        {"n": 1, "action": "dismiss"},
+        None,
+        "dismiss",
+    ],
+)
+def test_what_is_no_click_of_ours_is_refused_and_hinders_no_other(wrong: Any) -> None:
+    received = receive([wrong, click(2)], 0)
+    assert [item.n for item in received.items] == [2]
+    assert received.refused == 1
+
+
+def test_a_flood_is_cut() -> None:
+    assert len(receive([click(n + 1) for n in range(MOST_ITEMS + 500)], 0).items) == MOST_ITEMS
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON, st.integers(min_value=0, max_value=100))
+def test_nothing_a_browser_sends_breaks_it(sent: Any, acknowledged: int) -> None:
+    assert receive(sent, acknowledged).acknowledged >= acknowledged
