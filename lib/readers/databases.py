@@ -24,6 +24,7 @@ _INDEX = "-shm"
 _SUFFIXES = (".db", ".sqlite")
 _WAIT_SECONDS = 0.5
 _MAXIMUM_COPY = 1 << 30
+_WRITTEN_TO = "it was written to while it was read"
 
 
 class DatabaseError(OSError):
@@ -102,12 +103,12 @@ def _closed_database(path: Path) -> Generator[sqlite3.Connection]:
             yield connection
     finally:
         if _marks(path) != before:
-            raise DatabaseError("it was written to while it was read")
+            raise DatabaseError(_WRITTEN_TO)
     if os.path.exists(f"{path}-journal"):
         raise DatabaseError("a change of it is not finished")
 
 
-def _marks(path: Path) -> tuple[int, ...]:
+def _marks(path: Path | str) -> tuple[int, ...]:
     status = os.stat(path)
     return status.st_ino, status.st_size, status.st_mtime_ns, os.path.exists(f"{path}{_LOG}")
 
@@ -119,7 +120,10 @@ def _copied_database(path: Path) -> Generator[sqlite3.Connection]:
         raise DatabaseError("its log has no index beside it, and it is too large to copy")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.db"
+        before = (_marks(path), _marks(log))
         shutil.copyfile(path, copy)
         shutil.copyfile(log, f"{copy}{_LOG}")
+        if (_marks(path), _marks(log)) != before:
+            raise DatabaseError(_WRITTEN_TO)
         with _connected(copy, "mode=rw") as connection:
             yield connection

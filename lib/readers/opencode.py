@@ -22,6 +22,8 @@ CANNOT_KNOW: Mapping[str, str] = {
     opencode_session.HIDDEN_REQUESTS: "The request that makes a session's title is in no record.",
     opencode_session.UNFINISHED_STEP: "The tokens of a step are written when it ends with its "
     "tools, so a step that was cut off, and every retry of a failed request, counts nothing.",
+    opencode_session.UNKNOWN_LAYOUT: "The session's messages are kept in a layout newer than "
+    "those that can be read.",
     opencode_session.TOTAL_MISMATCH: "Some token counts contradict the totals beside them.",
 }
 

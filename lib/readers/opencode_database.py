@@ -23,7 +23,7 @@ from lib.readers.opencode_records import (
     decode_data,
     decode_part,
 )
-from lib.readers.opencode_session import Told, tell
+from lib.readers.opencode_session import UNKNOWN_LAYOUT, Told, tell
 from lib.readers.values import Unreadable, as_word
 
 _MAXIMUM_RECORD = 1 << 24
@@ -36,6 +36,8 @@ _OPEN_MS = 86_400_000
 """A turn without any sign for so long is looked at again only when new rows come."""
 _MAXIMUM_UNCOUNTED = 1_000
 _NEEDED = {"session": {"id"}, "message": {"id", "session_id", "data"}}
+_NEWER = "session_message"
+"""A table that 1.18 makes and leaves empty: where messages of a later version may be."""
 _SESSION_COLUMNS = SessionRecord.__struct_fields__
 
 
@@ -69,7 +71,7 @@ class Database:
         self._before = kept
         self._columns = {
             table: {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")}
-            for table in ("session", "message", "part", "todo")
+            for table in ("session", "message", "part", "todo", _NEWER)
         }
         if any(not needed <= self._columns[table] for table, needed in _NEEDED.items()):
             raise DamagedDatabase(_NOT_OPENCODE)
@@ -187,6 +189,13 @@ class Database:
         query = "SELECT status FROM todo WHERE session_id = ?"
         return [row[0] for row in self._connection.execute(query, (session_id,))]
 
+    def is_elsewhere(self, session_id: str) -> bool:
+        """Whether the messages of a session without any are in the table of a later version."""
+        if "session_id" not in self._columns[_NEWER]:
+            return False
+        query = f"SELECT 1 FROM {_NEWER} WHERE session_id = ? LIMIT 1"  # noqa: S608
+        return self._connection.execute(query, (session_id,)).fetchone() is not None
+
     def origin_of(self, record: SessionRecord, messages: list[Message]) -> str | None:
         """The session that a fork was made of: the oldest that has the first copied message too."""
         if not {"time_created", "session_id"} <= self._columns["message"]:
@@ -239,6 +248,8 @@ def read(path: Path, state: FileState, now: int) -> FileFacts:
             messages = [row.message for row in rows]
             told = tell(record, messages, database, state.path, now)
             told.session.forked_from = database.origin_of(record, messages)
+            if not messages and database.is_elsewhere(record.id):
+                told.session.flags.append(UNKNOWN_LAYOUT)
             sessions.append(told.session)
             requests += database.count(rows, told)
             active = told.session.last_activity_at or 0

@@ -5,6 +5,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from lib.model import FileFacts, FileState, Session
+from lib.readers import opencode
+
 START = 1_795_360_000_000
 
 SCHEMA = """
@@ -142,3 +145,27 @@ class Database:
             f"INSERT INTO {table} ({names}) VALUES ({marks})",
             [json.dumps(v) if isinstance(v, list) else v for v in row.values()],
         )
+
+
+def read(database: Database, previous: FileState | None = None) -> FileFacts:
+    """One reading."""
+    return opencode.read(database.path, previous)
+
+
+def sessions(facts: FileFacts) -> dict[str, Session]:
+    """What was told, by session id."""
+    told = [facts.session, *facts.more_sessions]
+    return {session.session_id: session for session in told if session is not None}
+
+
+def one(database: Database) -> Session:
+    """The only session."""
+    (session,) = sessions(read(database)).values()
+    return session
+
+
+def ask(database: Database, *parts: dict[str, Any], **more: Any) -> None:
+    """A session whose newest message is an answer of these parts."""
+    database.session("s1")
+    database.message("s1", "m1", user(1), text("Do it"))
+    database.message("s1", "m2", answer(2, **more), *parts)

@@ -3,44 +3,38 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lib.collector import Collector
-from lib.model import FileFacts, FileState, Session
+from lib.model import FileFacts, Session
 from lib.readers import opencode
-from lib.readers.databases import DatabaseError, status_of
-from lib.readers.opencode_session import HIDDEN_REQUESTS, TOTAL_MISMATCH, UNFINISHED_STEP
+from lib.readers.databases import DatabaseError
+from lib.readers.opencode_session import (
+    HIDDEN_REQUESTS,
+    TOTAL_MISMATCH,
+    UNKNOWN_LAYOUT,
+)
 from lib.store import Store
-from lib.sweep import Tree, changed
-from tests.readers.opencode_records import Database, answer, at, text, tokens, tool, user
+from lib.sweep import Tree
+from tests.readers.opencode_records import (
+    Database,
+    answer,
+    ask,
+    at,
+    one,
+    read,
+    sessions,
+    text,
+    tokens,
+    tool,
+    user,
+)
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     return Database(tmp_path / "opencode")
-
-
-def read(database: Database, previous: FileState | None = None) -> FileFacts:
-    return opencode.read(database.path, previous)
-
-
-def sessions(facts: FileFacts) -> dict[str, Session]:
-    told = [facts.session, *facts.more_sessions]
-    return {session.session_id: session for session in told if session is not None}
-
-
-def one(database: Database) -> Session:
-    (session,) = sessions(read(database)).values()
-    return session
-
-
-def ask(database: Database, *parts: dict[str, Any], **more: Any) -> None:
-    """A session whose newest message is an answer of these parts."""
-    database.session("s1")
-    database.message("s1", "m1", user(1), text("Do it"))
-    database.message("s1", "m2", answer(2, **more), *parts)
 
 
 def test_kinds_of_tokens_do_not_overlap_but_for_reasoning_in_output(database: Database) -> None:
@@ -192,104 +186,6 @@ def test_the_todo_table_is_the_plan(database: Database) -> None:
     assert (one(database).todo_done, one(database).todo_total) == (2, 4)
 
 
-RUNNING = {"input": {"command": "make  test"}, "time": {"start": at(2)}}
-
-
-@pytest.mark.parametrize(
-    ("name", "state", "turn", "detail"),
-    [
-        ("bash", RUNNING | {"metadata": {"output": ""}}, "running", "bash: make test"),
-        ("bash", RUNNING, "waiting", "permission to run bash: make test"),
-        ("webfetch", RUNNING, "running", "webfetch: make test"),
-        ("question", {"input": {"questions": [{"question": "Which?"}]}}, "waiting", "Which?"),
-        ("plan_exit", {}, "waiting", "approval of its plan"),
-    ],
-)
-def test_the_running_tool_tells_what_is_done_or_asked(
-    database: Database, name: str, state: dict[str, Any], turn: str, detail: str
-) -> None:
-    ask(database, tool(name, "running", **state))
-    session = one(database)
-    assert (session.turn, session.turn_detail) == (turn, detail)
-    assert UNFINISHED_STEP in session.flags
-
-
-def test_a_tool_that_just_started_is_not_said_to_wait_and_is_looked_at_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask(database, tool("bash", "running", **RUNNING))
-    monkeypatch.setattr("lib.readers.opencode.time.time_ns", lambda: (at(2) + 100) * 1_000_000)
-    facts = read(database)
-    assert facts.session is not None
-    assert facts.session.turn == "running"
-    assert changed(status_of(str(database.path)), facts.state)
-    monkeypatch.setattr("lib.readers.opencode.time.time_ns", lambda: (at(2) + 9_000) * 1_000_000)
-    again = read(database, facts.state)
-    assert again.session is not None
-    assert again.session.turn == "waiting"
-    assert not changed(status_of(str(database.path)), again.state)
-
-
-@pytest.mark.parametrize(
-    ("error", "turn", "error_class"),
-    [
-        ({"name": "MessageAbortedError"}, "stopped", None),
-        ({"name": "ProviderAuthError", "data": {"message": "No"}}, "failed", "authentication"),
-        ({"name": "ContextOverflowError", "data": {}}, "failed", "context_overflow"),
-        ({"name": "APIError", "data": {"statusCode": 401}}, "failed", "authentication"),
-        ({"name": "APIError", "data": {"statusCode": 429}}, "rate_limited", "rate_limit"),
-        ({"name": "APIError", "data": {"statusCode": 500}}, "failed", "api"),
-        ({"name": "UnknownError", "data": {"message": "Odd"}}, "failed", "unknown"),
-        ({"name": 7, "data": "x"}, "failed", "unknown"),
-    ],
-)
-def test_an_error_ends_the_turn_with_its_class(
-    database: Database, error: dict[str, Any], turn: str, error_class: str | None
-) -> None:
-    ask(database, error=error)
-    session = one(database)
-    assert (session.turn, session.error_class) == (turn, error_class)
-
-
-REJECTED = tool("bash", "error", error="The user rejected permission to use this tool call.")
-HEADLESS = [{"permission": "question", "pattern": "*", "action": "deny"}]
-
-
-def test_a_rejected_permission_ends_the_turn_and_headless_it_fails(database: Database) -> None:
-    ask(database, REJECTED, counted=tokens(1, 1), finish="tool-calls")
-    assert one(database).turn == "stopped"
-    database.run("UPDATE session SET permission = ?", json.dumps(HEADLESS))
-    session = one(database)
-    assert (session.turn, session.error_class) == ("failed", "permission")
-
-
-def test_a_rejection_with_words_is_answered(database: Database) -> None:
-    words = "The user rejected permission to use this tool call with the following feedback: No"
-    part = tool("bash", "error", error=words)
-    ask(database, part, counted=tokens(1, 1), finish="tool-calls")
-    assert one(database).turn == "running"
-
-
-@pytest.mark.parametrize(
-    ("finish", "turn"),
-    [("stop", "idle"), ("length", "idle"), ("tool-calls", "running"), ("error", "failed")],
-)
-def test_the_reason_of_the_end_of_a_step_tells_whether_another_follows(
-    database: Database, finish: str, turn: str
-) -> None:
-    ask(database, counted=tokens(1, 1), finish=finish)
-    assert one(database).turn == turn
-
-
-def test_a_prompt_that_opencode_made_up_to_compact_is_none(database: Database) -> None:
-    ask(database, counted=tokens(1, 1))
-    database.message("s1", "m3", user(5), {"type": "compaction", "auto": True})
-    database.message("s1", "m4", answer(6, summary=True))
-    session = one(database)
-    assert (session.turns, session.first_prompt) == (1, "Do it")
-    assert (session.turn, session.turn_detail) == ("running", "compacting its context")
-
-
 def test_messages_that_cannot_be_read_are_counted_once_with_their_reason(
     database: Database,
 ) -> None:
@@ -316,6 +212,16 @@ def test_an_older_layout_without_todos_and_parts_still_tells(database: Database)
     assert facts.state.error is None
     assert len(facts.requests) == 1
     assert one(database).turn == "idle"
+
+
+def test_messages_in_the_table_of_a_later_version_are_said_to_be_missing(
+    database: Database,
+) -> None:
+    database.run("CREATE TABLE session_message (id text, session_id text, data text)")
+    database.session("s1")
+    assert UNKNOWN_LAYOUT not in one(database).flags
+    database.run("INSERT INTO session_message VALUES ('x', 's1', '{}')")
+    assert UNKNOWN_LAYOUT in one(database).flags
 
 
 def test_another_program_s_database_is_an_error_and_nothing_else(tmp_path: Path) -> None:
@@ -406,77 +312,3 @@ def test_a_change_that_is_in_the_log_only_is_noticed_without_a_watch(
     assert store.sessions()[0].turns == 2
     assert collector.roots == []
     store.close()
-
-
-class Storage:
-    """Sessions as versions before 1.2 kept them."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder / "storage"
-        self.path = self.folder / "session" / "p1" / "ses_1.json"
-        self.write(
-            self.path,
-            {
-                "id": "ses_1",
-                "directory": "/home/dev/alpha",
-                "title": "Old",
-                "version": "0.5.1",
-                "time": {"created": at(0), "updated": at(0)},
-            },
-        )
-
-    def write(self, path: Path, content: object) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
-
-    def message(self, name: str, data: dict[str, Any], *parts: dict[str, Any]) -> None:
-        self.write(self.folder / "message" / "ses_1" / f"{name}.json", {"id": name, **data})
-        for number, part in enumerate(parts):
-            self.write(self.folder / "part" / name / f"prt_{number}.json", part)
-
-
-def test_the_old_files_tell_the_same(tmp_path: Path) -> None:
-    storage = Storage(tmp_path)
-    storage.message("msg_1", user(1), text("Do it"))
-    storage.message("msg_2", answer(2, tokens(7, 7)), text("Done."))
-    storage.write(storage.folder / "todo" / "ses_1.json", [{"status": "completed"}, {}, 7])
-    facts = opencode.read(storage.path, None)
-    session = facts.session
-    assert session is not None
-    assert (session.key, session.turn, session.last_message) == ("opencode:ses_1", "idle", "Done.")
-    assert (session.todo_done, session.todo_total) == (1, 3)
-    assert facts.state.usage_records == len(facts.requests) == 1
-    database = Database(tmp_path)
-    ask(database, counted=tokens(7, 7))
-    assert [call.key for call in read(database).requests] == [facts.requests[0].key]
-
-
-def test_all_steps_of_an_old_message_are_counted(tmp_path: Path) -> None:
-    storage = Storage(tmp_path)
-    record = answer(2, tokens(7, 7))
-    del record["finish"]
-    steps = [{"type": "step-finish", "tokens": tokens(5, 3)}, {"type": "step-finish"}]
-    storage.message("msg_2", record, *steps, {"type": "step-finish", "tokens": tokens(7, 7)})
-    (call,) = opencode.read(storage.path, None).requests
-    assert (call.input_tokens, call.output_tokens) == (12, 10)
-
-
-def test_an_old_session_is_looked_at_again_while_its_turn_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lib.readers.opencode.time.time_ns", lambda: at(9) * 1_000_000)
-    storage = Storage(tmp_path)
-    storage.message("msg_1", user(1), text("Do it"))
-    running = opencode.read(storage.path, None)
-    assert changed(os.stat(storage.path), running.state)
-    storage.message("msg_2", answer(2, tokens(7, 7)))
-    ended = opencode.read(storage.path, running.state)
-    assert not changed(os.stat(storage.path), ended.state)
-    assert len(ended.requests) == 1
-
-
-def test_half_an_old_file_is_an_error_until_it_is_whole(tmp_path: Path) -> None:
-    storage = Storage(tmp_path)
-    storage.path.write_text('{"id": "ses_1", ')
-    facts = opencode.read(storage.path, None)
-    assert (facts.session, facts.state.error) == (None, "not JSON")
