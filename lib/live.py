@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 CONFIRM_MS = 1_000
 """How long a doubtful change must last."""
+CLOCK_SLACK_MS = 2_000
+"""How far the start of a process as the kernel tells it and a record's own time may be apart."""
 PROCESS_TABLE = "process-table"
 
 _Key = tuple[str, str]
@@ -82,9 +84,9 @@ class Observer:
         """News of sessions whose processes no live source tells of.
 
         Of an agent's version that does not announce its process, by working folder: no process of
-        the agent works in the session's folder: it is dead; one does: unknown, for it may be
-        another session's. Of an agent whose live source could not be asked: unknown. Only sessions
-        in mid-turn are worth the look.
+        the agent has worked in the session's folder since its last word: it is dead; one has:
+        unknown, for it may be another session's. Of an agent whose live source could not be asked:
+        unknown. Only sessions in mid-turn are worth the look.
         """
         doubtful = [
             session
@@ -123,7 +125,12 @@ class Observer:
     def _judged(self, session: Session, folders: Mapping[str, list[int]]) -> Process:
         if session.agent in self.errors:
             return "unknown"
-        return "unknown" if session.project_path in folders and not session.registered else "dead"
+        if session.registered:
+            return "dead"
+        # A process that began after the session's last word can't be the one that said it.
+        spoke = (session.last_activity_at or 0) + CLOCK_SLACK_MS
+        looks = (processes.look(pid) for pid in folders.get(session.project_path or "", ()))
+        return "unknown" if any(fact and fact.created_ms <= spoke for fact in looks) else "dead"
 
     def _claim(self, session_key: str, source: str) -> Evidence | None:
         return self._claims.get(session_key, {}).get(source)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
+_FIRST_WORDS = 4
 _LINUX = sys.platform.startswith("linux")
 
 
@@ -100,12 +101,13 @@ def environment_value(pid: int, name: str) -> str | None:
 def working_folders(names: frozenset[str]) -> dict[str, list[int]]:
     """Working folder to pids, of this user's processes that run a program of one of `names`.
 
-    The program's name or its first argument's file name counts (`node /…/bin/claude`). Used only
-    as evidence that a session may be alive, never to choose a process to signal.
+    The program's name or the file name of one of its first words counts (`node --option
+    /…/bin/claude`). Used only as evidence that a session may be alive, never to choose a process
+    to signal.
     """
     folders: dict[str, list[int]] = {}
     for process in psutil.process_iter(["name", "cmdline"]):
-        words = [process.info["name"] or "", *(process.info["cmdline"] or [])[:2]]
+        words = [process.info["name"] or "", *(process.info["cmdline"] or [])[:_FIRST_WORDS]]
         if names.isdisjoint(os.path.basename(word) for word in words):
             continue
         try:

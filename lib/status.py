@@ -49,6 +49,8 @@ class Status(NamedTuple):
     ended_at: int | None
     error_class: ErrorClass | None = None
     error_message: str | None = None
+    may_live: bool = False
+    """Of an unknown status: a live source could not rule out that its process lives."""
 
 
 def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
@@ -99,7 +101,8 @@ def section(status: Status, last_activity_at: int | None, now: int) -> Section:
     """Where on the board a session stands. Ended ones are `recent` for 24 hours."""
     if status.status in ("pending", "queued"):
         return "pending"
-    if status.status not in ENDED and (status.status != "unknown" or status.process == "alive"):
+    lives = status.process == "alive" or status.may_live
+    if status.status not in ENDED and (status.status != "unknown" or lives):
         return "running"
     moment = status.ended_at or last_activity_at
     return "recent" if moment is not None and now - moment <= RECENT_MS else "older"
@@ -224,7 +227,8 @@ def _of_unknown(session: Session, claim: Evidence | None) -> Status:
         case "stopped":
             return _ended(session, "cancelled", f"interrupted by the user; {why}", "unknown")
         case "running" | "waiting" | "retrying" | "unknown":
-            return _unknown(session, "unknown", why)
+            state = _unknown(session, "unknown", why)
+            return state._replace(may_live=claim is not None)
 
 
 def _ended(session: Session, status: StatusName, reason: str, process: Process) -> Status:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lib import processes
-from lib.collector import Collector
+from lib.collector import Collector, now_ms
 from lib.frame import load_sessions
 from lib.readers import READERS
 from lib.store import Batch, Store, StoreError
@@ -371,7 +371,7 @@ def test_files_of_a_folder_that_is_closed_for_now_are_not_taken_for_deleted(
 
 
 def test_an_old_version_that_is_resumed_is_not_taken_for_dead(store: Store, home: Path) -> None:
-    session = Claude(home, "s1", cwd=str(home)).prompt("hello").use("Bash", command="true")
+    session = Claude(home, "s1", str(home), now_ms()).prompt("hello").use("Bash", command="true")
     old = session.path.read_text().replace("2.1.330", "1.0.100")
     session.path.write_text(old)
     collector = a_collector(store, home)
@@ -382,9 +382,28 @@ def test_an_old_version_that_is_resumed_is_not_taken_for_dead(store: Store, home
     claude.symlink_to("/bin/sleep")
     process = subprocess.Popen([claude, "60"], cwd=home)
     try:
-        session.path.write_text(old + old.splitlines()[0].replace("hello", "more") + "\n")
+        again = Claude(home, "s1", str(home), now_ms() + 1_000)
+        again.prompt("more")
+        session.path.write_text(session.path.read_text().replace("2.1.330", "1.0.100"))
         collector.collect(collector.sweep())
     finally:
         process.kill()
         process.wait()
     assert status_of(store) == "unknown"
+
+
+def test_a_process_that_began_after_the_last_word_is_another_sessions(
+    store: Store, home: Path
+) -> None:
+    session = Claude(home, "s1", str(home), now_ms() - 60_000)
+    session.prompt("hello").use("Bash", command="true")
+    session.path.write_text(session.path.read_text().replace("2.1.330", "1.0.100"))
+    claude = home / "claude"
+    claude.symlink_to("/bin/sleep")
+    process = subprocess.Popen([claude, "60"], cwd=home)
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    collector.judge_unannounced()
+    process.kill()
+    process.wait()
+    assert status_of(store) == "failed"

@@ -188,3 +188,9 @@ def test_live_sessions_are_in_the_running_section_however_old() -> None:
 def test_unknown_sessions_do_not_pose_as_running() -> None:
     session = a_session(turn="running", registered=False)
     assert section(derive(session, [], NOW), session.last_activity_at, NOW) == "recent"
+
+
+def test_an_unknown_session_that_may_live_stays_in_sight() -> None:
+    session = a_session(turn="running", registered=False)
+    state = derive(session, [a_claim("unknown", source="process-table")], NOW)
+    assert section(state, NOW - 40 * RECENT_MS, NOW) == "running"

@@ -19,8 +19,8 @@ from lib.store import Store
 from lib.ui.access import Access
 
 _SHARED = "shared"
-STALE_SECONDS = 30
-"""A daemon beats every ten seconds; after three missed ones it is taken for dead."""
+STALE_SECONDS = 60
+"""A daemon beats every ten seconds; after six missed ones it is taken for dead."""
 
 
 @st.cache_resource(show_spinner=False)
