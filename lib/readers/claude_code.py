@@ -75,7 +75,7 @@ _SHORT = b'{"type":'
 _HEAD = 256
 _LONG_LINE = 2048
 _TOOL_RESULT = re.compile(
-    rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"isSidechain":false,|"\w+":"[^"\\]*",)*'
+    rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"isSidechain":(?:false|(true)),|"\w+":"[^"\\]*",)*'
     rb'"type":"user","message":\{"role":"user","content":\[\{'
     rb'(?:"tool_use_id":"([^"\\]+)","type":"tool_result"|"type":"tool_result"),'
 )
@@ -117,10 +117,11 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
     session = transcript.facts()
     file = increment.state
     file.session_key = session.key if session is not None else None
-    file.usage_records += transcript.usage_records
-    file.repeated_records += transcript.repeated_records
+    calls = transcript.calls
+    file.usage_records += calls.usage_records
+    file.repeated_records += calls.repeated_records
     file.reader_state = msgspec.msgpack.encode(state)
-    return FileFacts(file, session, list(transcript.requests.values()))
+    return FileFacts(file, session, list(calls.requests.values()))
 
 
 class _Lines:
@@ -130,6 +131,7 @@ class _Lines:
         self._transcript = transcript
         self._apply = transcript.apply
         self._pending = transcript.state.pending
+        self._is_of_a_subagent = transcript.state.session.parent_key is not None
 
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take in `buffer[start:end]`; return why it yielded no facts, or None."""
@@ -148,20 +150,22 @@ class _Lines:
     def _glance(self, buffer: bytearray, start: int, end: int) -> bool:
         """Take in a long tool result by its id and time, where nothing else in it matters."""
         head = _TOOL_RESULT.match(buffer, start, end) if self._pending else None
-        if head is None:
+        if head is None or (head[1] is not None and not self._is_of_a_subagent):
             return False
         stamp = buffer.find(b'"timestamp":"', head.end(), end)
         found = _TIMESTAMP.match(buffer, stamp - _BEFORE_TIMESTAMP, end) if stamp > 0 else None
         if found is None or not _is_whole(buffer, start, end):
             return False
-        id_at = head.end() if head[1] is None else head.start(1) - len(_ID_NAME)
-        id_at = buffer.find(_ID_NAME, id_at, stamp)
-        if id_at < 0 or buffer.find(_ID_NAME, id_at + 1, stamp) > 0:
-            return False
-        named = _TOOL_USE_ID.match(buffer, id_at, stamp)
+        named, rest = head[2], head.end()
         if named is None:
+            id_at = buffer.find(_ID_NAME, rest, stamp)
+            match = _TOOL_USE_ID.match(buffer, id_at, stamp) if id_at >= 0 else None
+            if match is None:
+                return False
+            named, rest = match[1], match.end()
+        if buffer.find(_ID_NAME, rest, stamp) >= 0:
             return False
-        tool_use_id = named[1].decode("utf-8", "replace")
+        tool_use_id = named.decode("utf-8", "replace")
         pending = self._pending.get(tool_use_id)
         if pending is None or pending.name in MATTERING_RESULTS:
             return False

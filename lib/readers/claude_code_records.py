@@ -2,14 +2,16 @@
 
 Typed structs name only the fields that facts are made of; msgspec skips the rest without
 building it. Leaf fields are `Any`, because their types changed between versions and are
-judged where they are used; only where the nesting is of another shape than expected does
-the typed decode fail, and then the line is read as plain JSON and picked apart leniently.
+judged where they are used. Only where the nesting is of another shape than expected, or a count
+is no plausible one, does the typed decode fail, and then the line is read as plain JSON and
+picked apart leniently.
 """
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 
+from lib.model import MAXIMUM_TOKENS
 from lib.readers.values import Unreadable, as_list, as_object, decode_object
 
 AGENT: str = "claude-code"
@@ -42,41 +44,49 @@ class Block(msgspec.Struct, gc=False):
     input: ToolInput | None = None
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAXIMUM_TOKENS)] | None
+"""Judged by the decoder, which costs nothing, instead of by calls for each of eight counts."""
+
+
 class CacheCreation(msgspec.Struct, gc=False):
     """Cache writes by how long the cache lives."""
 
-    ephemeral_5m_input_tokens: Any = None
-    ephemeral_1h_input_tokens: Any = None
+    ephemeral_5m_input_tokens: Count = None
+    ephemeral_1h_input_tokens: Count = None
 
 
 class OutputDetails(msgspec.Struct, gc=False):
     """What the output tokens consist of."""
 
-    thinking_tokens: Any = None
+    thinking_tokens: Count = None
 
 
 class ServerTools(msgspec.Struct, gc=False):
     """Tools that the API ran by itself, billed by use."""
 
-    web_search_requests: Any = None
+    web_search_requests: Count = None
 
 
 class Usage(msgspec.Struct, gc=False):
     """The token counts of one call, or of one iteration inside it."""
 
-    input_tokens: Any = None
-    output_tokens: Any = None
-    cache_read_input_tokens: Any = None
-    cache_creation_input_tokens: Any = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation_input_tokens: Count = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     server_tool_use: ServerTools | None = None
-    service_tier: Any = None
-    speed: Any = None
-    inference_geo: Any = None
+    service_tier: str | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
     iterations: "list[Usage] | None" = None
     type: Any = None
     model: Any = None
+
+
+class UnjudgedUsage(Usage, gc=False):
+    """Usage from the lenient path: any of its fields, and of those below, may hold anything."""
 
 
 class Message(msgspec.Struct, gc=False):
@@ -217,8 +227,8 @@ def _usage_in(value: object) -> Usage | None:
         part = usage.get(name)
         fields[name] = kind(**_leaves(kind, as_object(part))) if isinstance(part, dict) else None
     iterations = [_usage_in(iteration) for iteration in as_list(usage.get("iterations"))]
-    fields["iterations"] = [Usage() if one is None else one for one in iterations]
-    return Usage(**fields)
+    fields["iterations"] = [UnjudgedUsage() if one is None else one for one in iterations]
+    return UnjudgedUsage(**fields)
 
 
 def _progress_in(value: object) -> Progress | None:

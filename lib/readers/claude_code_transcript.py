@@ -7,7 +7,7 @@ from lib.readers.claude_code_records import AGENT, Record, Usage, tool_result_in
 from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import MATTERING_RESULTS
 from lib.readers.claude_code_turn import TurnState
-from lib.readers.claude_code_usage import call_id, calls_in, keep_best, repeated_word
+from lib.readers.claude_code_usage import Calls, call_id, keep_best, repeated_word
 from lib.readers.values import (
     TITLE_LENGTH,
     as_count,
@@ -27,13 +27,9 @@ class Transcript:
 
     def __init__(self, state: State):
         self.state = state
-        self.requests: dict[str, Request] = {}
-        self.usage_records = 0
-        self.repeated_records = 0
+        self.calls = Calls(state)
         self._session = state.session
         self._turn = TurnState(state)
-        self._last_usage: Usage | None = None
-        self._last_request: Request | None = None
         self._context: Usage | None = None
         """What the session's context is to be computed from, once, see `facts`."""
         self._ranks: dict[int, str] = {}
@@ -242,7 +238,7 @@ class Transcript:
             model=self._session.model,
             web_search_requests=searches,
         )
-        keep_best(self.requests, request)
+        keep_best(self.calls.requests, request)
 
     def _assistant(self, record: Record, at: int | None, copied: int) -> None:
         if record.is_aborted_mid_stream or record.stream_cut_cause:
@@ -269,10 +265,9 @@ class Transcript:
             if model is not None and model != self._session.model:
                 self._session.model = model
                 self._session.context_window = 1_000_000 if "[1m]" in model else None
-        if usage is None or call is None or self._repeats(usage, call, model, at, copied):
+        if usage is None or call is None:
             return
-        self._call(usage, call, model, at, copied)
-        if not side:
+        if self.calls.take(usage, call, model, at, self._rank(copied)) and not side:
             self._context = usage
 
     def _settle_context(self) -> None:
@@ -289,40 +284,8 @@ class Transcript:
         if message.model != _SYNTHETIC:
             at, model = as_time(nested.timestamp), repeated_word(message.model)
             ids = (message.id, nested.request_id, nested.uuid)
-            self._call(message.usage, call_id(ids, at, model, message.usage), model, at, 3)
-
-    def _repeats(
-        self, usage: Usage, call: str, model: str | None, at: int | None, copied: int
-    ) -> bool:
-        """Whether the call is known to the last figure, as it is for each further content block."""
-        if call != self.state.last_call or usage != self._last_usage or usage.iterations:
-            return False
-        known = self.requests.get(f"{AGENT}:{call}")
-        if known is None or known is not self._last_request or known.model != model:
-            return False
-        if known.at is None or at is None or known.owner_rank != self._rank(copied):
-            return False
-        known.at = max(known.at, at)
-        self.usage_records += 1
-        self.repeated_records += 1
-        return True
-
-    def _call(
-        self, usage: Usage, call: str, model: str | None, at: int | None, copied: int
-    ) -> None:
-        state, key = self.state, self._session.key
-        self.usage_records += 1
-        self.repeated_records += call == state.last_call
-        state.last_call = call
-        requests, flags = calls_in(usage, call, model, at, key, self._rank(copied))
-        self._last_usage, self._last_request = usage, requests[0]
-        state.flags |= flags
-        if at is None:
-            state.flags.add("missing_timestamp")
-        if model is None:
-            state.flags.add("missing_model")
-        for request in requests:
-            keep_best(self.requests, request)
+            call = call_id(ids, at, model, message.usage)
+            self.calls.take(message.usage, call, model, at, self._rank(3))
 
 
 def _context(usage: Usage) -> int:

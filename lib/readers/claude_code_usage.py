@@ -10,7 +10,14 @@ import hashlib
 from functools import lru_cache
 
 from lib.model import Request
-from lib.readers.claude_code_records import AGENT, Usage
+from lib.readers.claude_code_records import (
+    AGENT,
+    CacheCreation,
+    OutputDetails,
+    ServerTools,
+    Usage,
+)
+from lib.readers.claude_code_state import State
 from lib.readers.values import as_tokens, as_word
 
 _known_word = lru_cache(maxsize=1024)(as_word)
@@ -39,21 +46,66 @@ def call_id(
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
-def calls_in(
-    usage: Usage, call: str, model: str | None, at: int | None, session_key: str, rank: str
-) -> tuple[list[Request], set[str]]:
-    """The call that `usage` reports, then those inside it; and flags for what does not add up.
+class Calls:
+    """The model calls of one transcript, each kept once."""
 
-    Raises Unreadable when a count is negative or implausible.
-    """
-    flags: set[str] = set()
-    requests = [_request(usage, f"{AGENT}:{call}", model, at, (session_key, rank), flags)]
-    for number, iteration in enumerate(usage.iterations or ()):
-        if iteration.type in _ITERATIONS_BESIDE_THE_TOTAL:
-            key = f"{AGENT}:{call}#{number}"
-            named = repeated_word(iteration.model) or model
-            requests.append(_request(iteration, key, named, at, (session_key, rank), flags))
-    return requests, flags
+    def __init__(self, state: State):
+        self.requests: dict[str, Request] = {}
+        self.usage_records = 0
+        self.repeated_records = 0
+        self._state = state
+        self._last_usage: Usage | None = None
+        self._last_request: Request | None = None
+        """Of the call `state.last_call`, unless its figures could not be believed."""
+
+    def take(self, usage: Usage, call: str, model: str | None, at: int | None, rank: str) -> bool:
+        """Take in the usage of one record; return whether it said more than the one before.
+
+        Raises Unreadable when a count is negative or implausible.
+        """
+        state, last = self._state, self._last_request
+        self.usage_records += 1
+        if call == state.last_call:
+            self.repeated_records += 1
+            # Each further content block of an answer repeats the call, mostly with equal figures.
+            if (
+                last is not None
+                and usage == self._last_usage
+                and not usage.iterations
+                and at is not None
+                and last.at is not None
+                and last.model == model
+                and last.owner_rank == rank
+                and self.requests.get(last.key) is last
+            ):
+                last.at = max(last.at, at)
+                return False
+        state.last_call = call
+        self._last_request = None
+        request = self._add(usage, call, model, at, rank)
+        self._last_usage, self._last_request = usage, request
+        if at is None:
+            state.flags.add("missing_timestamp")
+        if model is None:
+            state.flags.add("missing_model")
+        return True
+
+    def _add(
+        self, usage: Usage, call: str, model: str | None, at: int | None, rank: str
+    ) -> Request:
+        """Keep the call that `usage` reports, then those inside it; return the former."""
+        key, owner = f"{AGENT}:{call}", (self._state.session.key, rank)
+        flags: set[str] = set()
+        request = _request(usage, key, model, at, owner, flags)
+        inside: list[Request] = []
+        for number, iteration in enumerate(usage.iterations or ()):
+            if iteration.type in _ITERATIONS_BESIDE_THE_TOTAL:
+                named = repeated_word(iteration.model) or model
+                inside.append(_request(iteration, f"{key}#{number}", named, at, owner, flags))
+        self._state.flags |= flags
+        for one in (request, *inside):
+            keep_best(self.requests, one)
+        return request
 
 
 def keep_best(requests: dict[str, Request], new: Request) -> None:
@@ -89,31 +141,40 @@ def _request(
     owner: tuple[str, str],
     flags: set[str],
 ) -> Request:
+    if type(usage) is not Usage:
+        usage = _judged(usage)
     written_5m, written_1h = _cache_writes(usage, flags)
-    output = as_tokens(usage.output_tokens)
-    details = usage.output_tokens_details
-    reasoning = as_tokens(details.thinking_tokens) if details is not None else 0
+    output = usage.output_tokens or 0
+    details, tools = usage.output_tokens_details, usage.server_tool_use
+    reasoning = details.thinking_tokens or 0 if details is not None else 0
     if reasoning > output:
         flags.add(TOTAL_MISMATCH)
         reasoning = output
-    tools = usage.server_tool_use
+    tier, speed, region = _billing_words(usage.service_tier, usage.speed, usage.inference_geo)
     return Request(
         key=key,
         session_key=owner[0],
         owner_rank=owner[1],
         at=at,
         model=model,
-        input_tokens=as_tokens(usage.input_tokens),
+        input_tokens=usage.input_tokens or 0,
         output_tokens=output,
-        cache_read_tokens=as_tokens(usage.cache_read_input_tokens),
+        cache_read_tokens=usage.cache_read_input_tokens or 0,
         cache_write_5m_tokens=written_5m,
         cache_write_1h_tokens=written_1h,
         reasoning_tokens=reasoning,
-        web_search_requests=as_tokens(tools.web_search_requests) if tools is not None else 0,
-        service_tier=repeated_word(usage.service_tier),
-        speed=repeated_word(usage.speed),
-        region=repeated_word(usage.inference_geo),
+        web_search_requests=tools.web_search_requests or 0 if tools is not None else 0,
+        service_tier=tier,
+        speed=speed,
+        region=region,
     )
+
+
+@lru_cache(maxsize=1024)
+def _billing_words(
+    tier: str | None, speed: str | None, region: str | None
+) -> tuple[str | None, str | None, str | None]:
+    return as_word(tier), as_word(speed), as_word(region)
 
 
 def _cache_writes(usage: Usage, flags: set[str]) -> tuple[int, int]:
@@ -121,15 +182,50 @@ def _cache_writes(usage: Usage, flags: set[str]) -> tuple[int, int]:
 
     Without a split everything is the 5-minute kind, as it was before there were two.
     """
-    total = as_tokens(usage.cache_creation_input_tokens)
+    total = usage.cache_creation_input_tokens or 0
     split = usage.cache_creation
-    if split is None or (
-        split.ephemeral_5m_input_tokens is None and split.ephemeral_1h_input_tokens is None
-    ):
+    if split is None:
         return total, 0
-    short = as_tokens(split.ephemeral_5m_input_tokens)
-    long = as_tokens(split.ephemeral_1h_input_tokens)
+    short, long = split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
+    if short is None and long is None:
+        return total, 0
+    short, long = short or 0, long or 0
     if total in (0, short + long):
         return short, long
     flags.add(TOTAL_MISMATCH)
     return total, 0
+
+
+def _judged(usage: Usage) -> Usage:
+    """The figures of an `UnjudgedUsage`, without its iterations.
+
+    Raises Unreadable when a count is negative or implausible.
+    """
+    split, details, tools = (
+        usage.cache_creation,
+        usage.output_tokens_details,
+        usage.server_tool_use,
+    )
+    return Usage(
+        input_tokens=as_tokens(usage.input_tokens),
+        output_tokens=as_tokens(usage.output_tokens),
+        cache_read_input_tokens=as_tokens(usage.cache_read_input_tokens),
+        cache_creation_input_tokens=as_tokens(usage.cache_creation_input_tokens),
+        cache_creation=_judged_split(split) if split is not None else None,
+        output_tokens_details=(
+            OutputDetails(as_tokens(details.thinking_tokens)) if details is not None else None
+        ),
+        server_tool_use=(
+            ServerTools(as_tokens(tools.web_search_requests)) if tools is not None else None
+        ),
+        service_tier=as_word(usage.service_tier),
+        speed=as_word(usage.speed),
+        inference_geo=as_word(usage.inference_geo),
+    )
+
+
+def _judged_split(split: CacheCreation) -> CacheCreation | None:
+    short, long = split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
+    if short is None and long is None:
+        return None
+    return CacheCreation(as_tokens(short), as_tokens(long))
