@@ -213,7 +213,9 @@ def _line(words: str) -> str:
 
 
 def _tags(row: Row, machine: bool) -> list[str]:
-    names = ["agent_label", "project", "branch", "spec"] + (["machine"] if machine else [])
+    names = ["agent_label", "project", "branch", "spec"]
+    if machine and not row.get("sample"):
+        names.append("machine")
     return list(dict.fromkeys(found for name in names if (found := text(row.get(name)))))
 
 

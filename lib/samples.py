@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lib.frame import SAMPLE_MACHINE as MACHINE
-from lib.model import Evidence, Process, Request, Session, Turn
+from lib.model import Evidence, FileState, Process, Request, Session, Turn
 from lib.store import Batch, Store
 
 __all__ = ["MACHINE", "batch", "write"]
@@ -246,7 +246,15 @@ def batch(now: int) -> Batch:
     helper.title, helper.turn, helper.turn_detail = "Look for callers", "idle", None
     helper.todo_done = helper.todo_total = 0
     requests.append(_request(parent, helper.key, "helper", now - 5 * MINUTE, 2))
+    file = FileState(
+        path="samples",
+        agent=parent.agent,
+        machine=MACHINE,
+        records=len(requests),
+        usage_records=len(requests),
+    )
     return Batch(
+        files=[file],
         sessions=[*sessions, helper],
         requests=requests,
         evidence=[_evidence(sample, now) for sample in SAMPLES if sample.process],

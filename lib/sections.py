@@ -82,7 +82,7 @@ def sections(
     Running, Pending and Recent are always there; Older only when it holds something.
     Of each, the first `limits` (else 60) cards, and every further one that waits for the user.
     """
-    several_machines = rows["machine"].nunique() > 1
+    several_machines = rows.loc[~rows["sample"].astype(bool), "machine"].nunique() > 1
     found: list[Section] = []
     for name, (heading, empty) in SECTIONS.items():
         members = rows[rows["section"] == name]

@@ -22,6 +22,7 @@ def test_samples_show_every_status_that_can_be_met_and_say_what_they_are(store: 
         "cancelled",
     }
     assert rows["sample"].all()
+    assert sum(store.counts().duplicates.values()) == 0
     assert all("sample" in flags for flags in rows["flags"])
     assert set(rows["section"]) == {"running", "recent"}
     assert rows["cost_usd"].isna().sum() == 1

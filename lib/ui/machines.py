@@ -72,10 +72,11 @@ def records(counts: Counts) -> None:
         column.metric(name, f"{value:,}")
     reasons = [("Skipped", *item) for item in counts.skipped.items()]
     reasons += [("Copy", *item) for item in counts.duplicates.items()]
-    if any(count for _, _, count in reasons):
+    reasons = [reason for reason in reasons if reason[2]]
+    if reasons:
         table = pd.DataFrame(reasons, columns=["What", "Reason", "Records"])
         table["Reason"] = table["Reason"].str.replace("_", " ")
-        _table(table[table["Records"] > 0])
+        _table(table)
 
 
 def skipped(files: Sequence[FileRow]) -> None:
@@ -118,4 +119,8 @@ def _times(values: Sequence[int]) -> "pd.Series[pd.Timestamp]":
 
 
 def _table(table: pd.DataFrame) -> None:
-    st.dataframe(table, hide_index=True, width="stretch")
+    times = {
+        str(name): st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss")
+        for name in table.select_dtypes("datetimetz")
+    }
+    st.dataframe(table, hide_index=True, width="stretch", column_config=times)

@@ -5,7 +5,7 @@ follows a link, and otherwise written, so that a link reproduces the view.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -43,9 +43,8 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
     """
     _read_address(frame, page, settled)
     names = {facet: _names(frame, facet) for facet in FACETS}
-    everything = _everything(frame)
     for facet in FACETS:
-        _take_labels_for_values(facet, everything[facet], names[facet])
+        _take_labels_for_values(frame, facet, names[facet])
     counted = filters.counts(frame, _chosen(), now())
     st.text_input(
         "Search",
@@ -121,16 +120,14 @@ def _read_address(frame: pd.DataFrame, page: str, settled: bool) -> None:
     st.session_state[_PAGE] = page
     went_back = context is not None and context.is_history_navigation
     if arrived or (query and (moved or went_back)) or (went_back and not moved):
-        known = _everything(frame) if settled else {}
+        known: dict[Facet, list[str]] = {}
+        if settled:
+            known = {facet: filters.values(frame, facet) for facet in FACETS}
         chosen, st.session_state[_NOTES] = filters.from_query(query, known)
         _set_widgets(chosen)
     elif "filter_text" not in st.session_state:
         # A run that ended before it drew the widgets made Streamlit forget them.
         _set_widgets(st.session_state.get(_CHOSEN, Filters()))
-
-
-def _everything(frame: pd.DataFrame) -> dict[Facet, list[str]]:
-    return {facet: filters.values(frame, facet) for facet in FACETS}
 
 
 def _set_widgets(chosen: Filters) -> None:
@@ -163,19 +160,18 @@ def _write_address(chosen: Filters) -> None:
                 del st.query_params[name]
 
 
-def _take_labels_for_values(
-    facet: Facet, everything: Sequence[str], names: Mapping[str, str]
-) -> None:
+def _take_labels_for_values(frame: pd.DataFrame, facet: Facet, names: Mapping[str, str]) -> None:
     """Undo the browser's naming of a choice by a label whose count has moved since."""
-    key = f"filter_{facet}"
-    known = {*everything, *LOOKS} if facet == "status" else set(everything)
+    chosen = st.session_state[f"filter_{facet}"]
+    if not chosen:
+        return
+    known = set(LOOKS if facet == "status" else filters.values(frame, facet))
     by_name = {name: value for value, name in names.items()}
     found = [
-        value if value in known else by_name.get(_bare(value), _bare(value))
-        for value in st.session_state[key]
+        value if value in known else by_name.get(_bare(value), _bare(value)) for value in chosen
     ]
-    if found != st.session_state[key]:
-        st.session_state[key] = found
+    if found != chosen:
+        st.session_state[f"filter_{facet}"] = found
 
 
 def _facet(facet: Facet, counted: Mapping[str, int], names: Mapping[str, str]) -> None:

@@ -154,6 +154,13 @@ def test_an_unreadable_source_hides_no_other(store: Store) -> None:
     assert options(app, "Status")[0] == "🟢 Running (2)"
 
 
+def test_starting_a_daemon_is_told_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "ensure_running", lambda _: True)
+    app = run()
+    assert ["Started the background daemon" in toast.value for toast in app.toast] == [True]
+    assert not app.run().toast
+
+
 def test_a_daemon_that_cannot_be_started_is_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
