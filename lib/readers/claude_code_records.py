@@ -5,6 +5,9 @@ building it. Leaf fields are `Any`, because their types changed between versions
 judged where they are used. Only where the nesting is of another shape than expected, or a count
 is no plausible one, does the typed decode fail, and then the line is read as plain JSON and
 picked apart leniently.
+
+The most frequent fields come first, in the order of the files: so the decoder looks for the
+next one where it is.
 """
 
 from typing import Annotated, Any, cast
@@ -36,11 +39,11 @@ class ToolInput(msgspec.Struct, gc=False):
 class Block(msgspec.Struct, gc=False):
     """One content block of a message."""
 
+    tool_use_id: Any = None
     type: Any = None
     text: Any = None
     id: Any = None
     name: Any = None
-    tool_use_id: Any = None
     input: ToolInput | None = None
 
 
@@ -51,8 +54,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=MAXIMUM_TOKENS)] | None
 class CacheCreation(msgspec.Struct, gc=False):
     """Cache writes by how long the cache lives."""
 
-    ephemeral_5m_input_tokens: Count = None
     ephemeral_1h_input_tokens: Count = None
+    ephemeral_5m_input_tokens: Count = None
 
 
 class OutputDetails(msgspec.Struct, gc=False):
@@ -71,16 +74,16 @@ class Usage(msgspec.Struct, gc=False):
     """The token counts of one call, or of one iteration inside it."""
 
     input_tokens: Count = None
-    output_tokens: Count = None
-    cache_read_input_tokens: Count = None
     cache_creation_input_tokens: Count = None
-    cache_creation: CacheCreation | None = None
+    cache_read_input_tokens: Count = None
+    output_tokens: Count = None
     output_tokens_details: OutputDetails | None = None
     server_tool_use: ServerTools | None = None
     service_tier: str | None = None
-    speed: str | None = None
+    cache_creation: CacheCreation | None = None
     inference_geo: str | None = None
     iterations: "list[Usage] | None" = None
+    speed: str | None = None
     type: Any = None
     model: Any = None
 
@@ -94,8 +97,8 @@ class Message(msgspec.Struct, gc=False):
 
     id: Any = None
     model: Any = None
-    stop_reason: Any = None
     content: str | list[Block] | None = None
+    stop_reason: Any = None
     usage: Usage | None = None
 
 
@@ -118,25 +121,25 @@ class Progress(msgspec.Struct, gc=False):
 class Record(msgspec.Struct, rename="camel", gc=False):
     """One line of a transcript."""
 
+    is_sidechain: Any = None
+    message: Message | None = None
+    request_id: Any = None
     type: Any = None
-    subtype: Any = None
-    timestamp: Any = None
     uuid: Any = None
+    timestamp: Any = None
+    entrypoint: Any = None
+    cwd: Any = None
     session_id: Any = None
+    version: Any = None
+    git_branch: Any = None
+    subtype: Any = None
     request_session_id: Any = None
     forked_from: Any = None
-    cwd: Any = None
-    git_branch: Any = None
-    version: Any = None
-    entrypoint: Any = None
     session_kind: Any = None
-    is_sidechain: Any = None
     is_meta: Any = None
     is_compact_summary: Any = None
     turn_companion: Any = None
     origin: Any = None
-    message: Message | None = None
-    request_id: Any = None
     tool_use_result: Any = msgspec.Raw()
     """Raw JSON, valid only while the line is being consumed; or a value, from the lenient path."""
     tool_denial_kind: Any = None

@@ -228,4 +228,6 @@ def _judged_split(split: CacheCreation) -> CacheCreation | None:
     short, long = split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
     if short is None and long is None:
         return None
-    return CacheCreation(as_tokens(short), as_tokens(long))
+    return CacheCreation(
+        ephemeral_5m_input_tokens=as_tokens(short), ephemeral_1h_input_tokens=as_tokens(long)
+    )
