@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Told after every written group: files and bytes read in it."""
 
-_WRITE_REQUESTS = 20_000
+_WRITE_REQUESTS = 10_000
 """Requests gathered before a write of a large scan. The first write is small: the newest show."""
 
 

@@ -23,8 +23,6 @@ from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 
-import watchfiles
-
 from lib import processes
 from lib.collector import Collector, now_ms
 from lib.model import DaemonRow
@@ -131,12 +129,7 @@ class Daemon:
 
     def follow(self) -> None:
         """Scan, then keep up, until told to stop. Whatever a round meets, the next one is tried."""
-        changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
-        watcher = threading.Thread(
-            target=_watch, args=(self._collector.roots, changes, self._stopping), daemon=True
-        )
-        watcher.start()
-        rounds = self._rounds(changes)
+        rounds = self._rounds()
         while not self._stopping.is_set():
             try:
                 next(rounds)()
@@ -147,11 +140,16 @@ class Daemon:
             except Exception as error:  # noqa: BLE001 - logged, with its traceback, in `_failed`
                 self._failed(f"{type(error).__name__}: {error}")
 
-    def _rounds(self, changes: "queue.SimpleQueue[set[str]]") -> Generator[Callable[[], None]]:
+    def _rounds(self) -> Generator[Callable[[], None]]:
         """What to do next, for ever: the first scan until it is done, then looks and sweeps."""
         while self._row.phase != "watching":
             yield self.scan
+        # Not sooner: a process with threads reads on one core only.
+        changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
+        watching = (self._collector.roots, changes, self._stopping)
+        threading.Thread(target=_watch, args=watching, daemon=True).start()
         swept = fully_swept = time.monotonic()
+        yield partial(self._sweep, set(), full=True)
         while True:
             noticed = _noticed(changes)
             now = time.monotonic()
@@ -216,6 +214,9 @@ def _watch(
     roots: list[Path], changes: "queue.SimpleQueue[set[str]]", stopping: threading.Event
 ) -> None:
     """Put changed paths into `changes`; when watching fails, the sweeps alone must do."""
+    # Imported here: it brings asyncio along, which a single scan has no use for.
+    import watchfiles  # noqa: PLC0415
+
     while not stopping.is_set():
         present = [root for root in roots if os.path.isdir(root)]
         if not present:

@@ -1,28 +1,29 @@
 """Reading many files at once, on every core, with little in memory.
 
-Reader processes are plain children on pipes: they end when their input closes, so that even a
-daemon killed with SIGKILL leaves none behind.
+Reader processes are forks on pipes: nothing is started or imported anew, and they share this
+process's memory. They end when their input closes, so that even a daemon killed with SIGKILL
+leaves none behind. A process with threads can't be forked safely: it reads by itself.
 """
 
 import contextlib
 import os
 import selectors
-import subprocess
-import sys
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, Self, cast
+from typing import NamedTuple, NoReturn, Self
 
 import msgspec
 
-from lib.readers.worker import Answer, Task, read_one, receive, send
-from lib.settings import PROJECT_FOLDER
+from lib.readers.worker import Answer, Task, answer_all, read_one, receive, send
 
 WORTH_PROCESSES = 48 << 20
 """Bytes to read above which starting reader processes pays."""
 _GROUP_BYTES = 8 << 20
 _GROUP_FILES = 100
 _MAXIMUM_PROCESSES = 4
+_ERROR_OUTPUT = 2
 
 
 class Work(NamedTuple):
@@ -40,7 +41,7 @@ def read_all(work: list[Work]) -> Iterator[list[tuple[Work, Answer]]]:
     groups = deque(_grouped(work))
     total = sum(item.size for item in work)
     count = min(os.cpu_count() or 1, _MAXIMUM_PROCESSES, len(groups))
-    if total < WORTH_PROCESSES or count < 2:
+    if total < WORTH_PROCESSES or count < 2 or threading.active_count() > 1:
         for group in groups:
             yield _read_here(group)
         return
@@ -67,14 +68,15 @@ def _read_here(group: list[Work]) -> list[tuple[Work, Answer]]:
 
 class _Worker:
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "lib.readers.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=PROJECT_FOLDER,
-        )
-        self.input = cast(BinaryIO, self.process.stdin)
-        self.output = cast(BinaryIO, self.process.stdout)
+        tasks, tasks_end = os.pipe()
+        answers_end, answers = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _work_until_told_to_end(tasks, answers)
+        os.close(tasks)
+        os.close(answers)
+        self.input = open(tasks_end, "wb")  # noqa: SIM115 - closed by `close`
+        self.output = open(answers_end, "rb")  # noqa: SIM115
         self.group: list[Work] | None = None
         """What it was asked for and has not answered. One group at a time: a second one could
         fill the pipe while the worker waits for us to take its answer."""
@@ -89,8 +91,26 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError):
             self.input.close()
         self.output.close()
-        self.process.kill()
-        self.process.wait()
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def _work_until_told_to_end(tasks: int, answers: int) -> NoReturn:
+    """What a fork does. Nothing of the parent's is finished or flushed at its end."""
+    status = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's business.
+        # The parent's lock, its store, and the pipes of other forks, which must see their end.
+        for name in os.listdir("/dev/fd"):
+            if int(name) not in (tasks, answers, _ERROR_OUTPUT):
+                with contextlib.suppress(OSError):
+                    os.close(int(name))
+        with open(tasks, "rb") as questions, open(answers, "wb") as output:
+            answer_all(questions, output)
+        status = 0
+    finally:
+        os._exit(status)
 
 
 class _Workers:

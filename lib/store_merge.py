@@ -7,7 +7,6 @@ their copies arrive, and however often.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -59,6 +58,7 @@ class Upsert:
             set_=new_values(insert.excluded),
             where=condition(insert.excluded),
         )
+        self._fields = fields
         names = [*fields, "version"] if "version" in table.c else list(fields)
         self._columns = [
             (column.name, _conversion(column, dialect))
@@ -72,10 +72,11 @@ class Upsert:
     ) -> list[tuple[Any, ...]]:
         """One tuple a struct. `given` columns replace the structs' fields, or are none of them."""
         # By column, not by row: most columns of a hundred thousand rows need no conversion.
-        columns = [
-            convert(given[name] if name in given else list(map(attrgetter(name), structs)))
-            for name, convert in self._columns
-        ]
+        if not structs:
+            return []
+        fields = zip(*map(msgspec.structs.astuple, structs), strict=True)
+        values = {**dict(zip(self._fields, fields, strict=False)), **given}
+        columns = [convert(values[name]) for name, convert in self._columns]
         return list(zip(*columns, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +20,23 @@ def work(tmp_path: Path) -> list[Work]:
     return [Work(Task("claude-code", os.fsencode(path), None), 1 << 20) for path in paths]
 
 
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Reading is worth three processes; the ids of those that were started."""
+    started: list[int] = []
+    fork = os.fork
+
+    def remember() -> int:
+        pid = fork()
+        started.extend([pid] if pid else [])
+        return pid
+
+    monkeypatch.setattr(os, "fork", remember)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(pool, "WORTH_PROCESSES", 1)
+    return started
+
+
 def read(work: list[Work]) -> list[tuple[bytes, str]]:
     return sorted(
         (item.task.path, answer.facts.requests[0].key)
@@ -29,34 +47,53 @@ def read(work: list[Work]) -> list[tuple[bytes, str]]:
 
 
 def test_processes_give_the_same_facts_as_one(
-    work: list[Work], monkeypatch: pytest.MonkeyPatch
+    work: list[Work], forks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    monkeypatch.setattr(pool, "WORTH_PROCESSES", 1)
     many = read(work)
+    assert len(forks) == 3
     monkeypatch.setattr(pool, "WORTH_PROCESSES", 1 << 40)
     assert many == read(work)
     assert len(many) == len(work)
+    assert len(forks) == 3
+
+
+def test_a_process_with_threads_reads_by_itself(work: list[Work], forks: list[int]) -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    found = read(work)
+    done.set()
+    thread.join()
+    assert len(found) == len(work)
+    assert forks == []
 
 
 def test_a_killed_reader_takes_nothing_with_it(
-    work: list[Work], monkeypatch: pytest.MonkeyPatch
+    work: list[Work], forks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(pool, "WORTH_PROCESSES", 1)
-    started: list[int] = []
-    begin = pool.subprocess.Popen
+    fork = os.fork
 
-    def remember(*arguments: object, **options: object) -> object:
-        process = begin(*arguments, **options)  # type: ignore[call-overload]
-        started.append(process.pid)
-        os.kill(process.pid, signal.SIGKILL)
-        time.sleep(0.05)
-        return process
+    def kill_at_once() -> int:
+        pid = fork()
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        return pid
 
-    monkeypatch.setattr(pool.subprocess, "Popen", remember)
+    monkeypatch.setattr(os, "fork", kill_at_once)
     assert len(read(work)) == len(work)
-    assert len(started) == 2
+    assert len(forks) == 3
+
+
+def test_readers_hold_nothing_of_their_parent_open(work: list[Work], forks: list[int]) -> None:
+    held: set[int] = set()
+    with open(__file__, "rb"):
+        for _ in read_all(work):
+            deadline = time.monotonic() + 10
+            while held != {3} and time.monotonic() < deadline:
+                held = {len(os.listdir(f"/proc/{pid}/fd")) for pid in forks}
+    assert held == {3}
+    assert not any(Path(f"/proc/{pid}").exists() for pid in forks)
 
 
 def test_an_unreadable_file_is_answered_with_its_reason(tmp_path: Path) -> None:

@@ -1,12 +1,10 @@
-"""A helper process that reads session files: `python -m lib.readers.worker`.
+"""Reading session files on request, in a process of its own or not.
 
-Takes groups of paths on standard input and answers with their facts on standard output, each
-message a four-byte length and msgpack. It ends when its input closes, so that it never outlives
-the daemon, however that one died.
+A reading process takes groups of tasks from a stream and answers with their facts on another,
+each message a four-byte length and msgpack. It ends when its input closes.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,15 +59,11 @@ def receive(stream: BinaryIO) -> bytes | None:
     return body if len(body) == size else None
 
 
-def main() -> None:
+def answer_all(questions: BinaryIO, answers: BinaryIO) -> None:
     """Answer groups of tasks until the input closes."""
     tasks = msgspec.msgpack.Decoder(list[Task])
-    while (body := receive(sys.stdin.buffer)) is not None:
+    while (body := receive(questions)) is not None:
         try:
-            send(sys.stdout.buffer, [read_one(task) for task in tasks.decode(body)])
+            send(answers, [read_one(task) for task in tasks.decode(body)])
         except BrokenPipeError:
             return
-
-
-if __name__ == "__main__":
-    main()
