@@ -44,7 +44,7 @@ class Started(NamedTuple):
     error: str | None = None
 
 
-@st.cache_resource(show_spinner=False, ttl=STALE_SECONDS)
+@st.cache_resource(show_spinner=False, ttl=30)
 def start_daemon() -> Started:
     """Start this machine's daemon unless one lives. Looks twice a minute for all viewers."""
     try:

@@ -136,9 +136,10 @@ def test_the_first_scan_shows_how_far_it_is(store: Store) -> None:
 
 
 def test_a_silent_daemon_is_noticed(store: Store) -> None:
-    store.save_daemon(a_daemon(beat_ago_ms=45_000))
-    assert "gave its last sign of life 45 seconds ago" in said(run())
-    store.save_daemon(a_daemon(beat_ago_ms=9_000))
+    allowed = state.STALE_SECONDS
+    store.save_daemon(a_daemon(beat_ago_ms=(allowed + 15) * 1000))
+    assert f"gave its last sign of life {allowed + 15} seconds ago" in said(run())
+    store.save_daemon(a_daemon(beat_ago_ms=(allowed - 15) * 1000))
     assert "sign of life" not in said(run())
 
 
