@@ -139,7 +139,11 @@ class _Lines:
         if end - start > _LONG_LINE:
             if self._glance(buffer, start, end) or _is_passed_over(buffer, start, end):
                 return None
-        elif buffer.startswith(_SHORT, start, end) and _is_passed_over(buffer, start, end):
+        elif (
+            buffer.startswith(_SHORT, start, end)
+            and _FACTLESS.match(buffer, start, end)
+            and _is_whole(buffer, start, end)
+        ):
             return None
         try:
             self._apply(decode_record(memoryview(buffer)[start:end]))

@@ -46,27 +46,27 @@ class Transcript:
 
         Raises Unreadable when its usage can't be believed; everything else in it then counts.
         """
-        match record.type:
-            case "assistant":
-                at, copied = self._observe(record)
-                self._assistant(record, at, copied)
-            case "user" | "system":
-                at, _ = self._observe(record)
-                if self._is_side(record):
-                    return
-                if record.type == "system":
-                    self._settle_context()
-                    self._turn.system(record, at)
-                else:
-                    for tool_use_id, pending in self._turn.user(record, at):
-                        self._use_result(record, tool_use_id, pending, at)
-            case "progress":
-                self._observe(record)
-                self._nested(record)
-            case "cost-state":
-                self._session.ended_cleanly = True
-            case _:
-                self._titles(record)
+        kind = record.type
+        if kind == "assistant":
+            at, copied = self._observe(record)
+            self._assistant(record, at, copied)
+        elif kind in ("user", "system"):
+            at, _ = self._observe(record)
+            if self._is_side(record):
+                return
+            if kind == "system":
+                self._settle_context()
+                self._turn.system(record, at)
+            else:
+                for tool_use_id, pending in self._turn.user(record, at):
+                    self._use_result(record, tool_use_id, pending, at)
+        elif kind == "progress":
+            self._observe(record)
+            self._nested(record)
+        elif kind == "cost-state":
+            self._session.ended_cleanly = True
+        else:
+            self._titles(record)
 
     def saw_result(self, tool_use_id: str, at: int | None) -> None:
         """Take in a tool result of which nothing but its arrival matters."""
@@ -114,7 +114,12 @@ class Transcript:
             if copied == 2 or session.started_at is not None:
                 self._said, self._copied = said, copied
             return at, copied
-        self._saw_time(at)
+        # As `_saw_time` does, without a call for each of a million records.
+        newest = self._session.last_activity_at
+        if at is None or newest is None:
+            self._saw_time(at)
+        elif at > newest:
+            self._session.last_activity_at = at
         return at, self._copied
 
     def _observe_new(self, record: Record, at: int | None) -> int:
@@ -243,7 +248,7 @@ class Transcript:
     def _assistant(self, record: Record, at: int | None, copied: int) -> None:
         if record.is_aborted_mid_stream or record.stream_cut_cause:
             self.state.flags.add("stream_cut")
-        side = self._is_side(record)
+        side = record.is_sidechain is True and self._session.parent_key is None
         if record.is_api_error_message:
             if not side:
                 self._turn.failure(record, at)
@@ -251,10 +256,9 @@ class Transcript:
         message = record.message
         if message is None or message.model == _SYNTHETIC:
             return
-        usage = message.usage
         if message.model != self._model_said:
             self._model_said, self._model = message.model, repeated_word(message.model)
-        model = self._model
+        usage, model = message.usage, self._model
         call = None
         if usage is not None:
             call = self.state.last_call
@@ -267,7 +271,8 @@ class Transcript:
                 self._session.context_window = 1_000_000 if "[1m]" in model else None
         if usage is None or call is None:
             return
-        if self.calls.take(usage, call, model, at, self._rank(copied)) and not side:
+        rank = self._ranks.get(copied) or self._rank(copied)
+        if self.calls.take(usage, call, model, at, rank) and not side:
             self._context = usage
 
     def _settle_context(self) -> None:

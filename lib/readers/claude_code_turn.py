@@ -58,16 +58,20 @@ class TurnState:
             self._text(record, content, at)
             return []
         answered: list[tuple[str, Pending]] = []
-        results = [block for block in content or () if block.type == "tool_result"]
-        for block in results:
-            tool_use_id = as_word(block.tool_use_id) or ""
-            pending = self._state.pending.get(tool_use_id)
-            if pending is not None:
-                answered.append((tool_use_id, pending))
-            self.result(tool_use_id, invented=record.tool_denial_kind == "interrupted")
-        texts = (block.text for block in content or () if block.type == "text")
-        text = next(texts, None)
-        if isinstance(text, str) and (not results or text.startswith(_INTERRUPTED)):
+        invented = record.tool_denial_kind == "interrupted"
+        has_results, texts = False, list[object]()
+        for block in content or ():
+            if block.type == "tool_result":
+                has_results = True
+                tool_use_id = as_word(block.tool_use_id) or ""
+                pending = self._state.pending.get(tool_use_id)
+                if pending is not None:
+                    answered.append((tool_use_id, pending))
+                self.result(tool_use_id, invented=invented)
+            elif block.type == "text":
+                texts.append(block.text)
+        text = texts[0] if texts else None
+        if isinstance(text, str) and (not has_results or text.startswith(_INTERRUPTED)):
             self._text(record, text, at)
         return answered
 
@@ -98,9 +102,10 @@ class TurnState:
         if session.error_class is not None:
             session.error_class = session.error_message = session.resets_at = None
         said = self._content(message, copied)
-        if message.stop_reason in _ANSWERED:
+        reason = message.stop_reason
+        if reason != "tool_use" and reason in _ANSWERED:
             self._enter("idle")
-        elif said and message.stop_reason is None and not state.pending:
+        elif said and reason is None and not state.pending:
             session.turn, session.turn_detail = "idle", None
             self._shows_pending = False
         else:
@@ -171,16 +176,18 @@ class TurnState:
 
     def _content(self, message: Message, copied: int) -> bool:
         """Take in texts and tool calls; return whether there was text."""
-        if isinstance(message.content, str):
-            self._say(message.content)
+        content = message.content
+        if isinstance(content, str):
+            self._say(content)
             return True
         said = False
-        for block in message.content or ():
-            if block.type == "text" and isinstance(block.text, str):
+        for block in content or ():
+            kind = block.type
+            if kind == "tool_use":
+                self._tool_use(block, copied)
+            elif kind == "text" and isinstance(block.text, str):
                 said = True
                 self._say(block.text)
-            elif block.type == "tool_use":
-                self._tool_use(block, copied)
         return said
 
     def _say(self, text: str) -> None:

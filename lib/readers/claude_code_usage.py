@@ -97,15 +97,34 @@ class Calls:
         key, owner = f"{AGENT}:{call}", (self._state.session.key, rank)
         flags: set[str] = set()
         request = _request(usage, key, model, at, owner, flags)
-        inside: list[Request] = []
-        for number, iteration in enumerate(usage.iterations or ()):
-            if iteration.type in _ITERATIONS_BESIDE_THE_TOTAL:
-                named = repeated_word(iteration.model) or model
-                inside.append(_request(iteration, f"{key}#{number}", named, at, owner, flags))
-        self._state.flags |= flags
-        for one in (request, *inside):
+        inside = _inside(usage.iterations, request, owner, flags) if usage.iterations else ()
+        if flags:
+            self._state.flags |= flags
+        if key in self.requests:
+            keep_best(self.requests, request)
+        else:
+            self.requests[key] = request
+        for one in inside:
             keep_best(self.requests, one)
         return request
+
+
+def _inside(
+    iterations: list[Usage], request: Request, owner: tuple[str, str], flags: set[str]
+) -> list[Request]:
+    """The calls inside a call that its own figures leave out."""
+    return [
+        _request(
+            iteration,
+            f"{request.key}#{number}",
+            repeated_word(iteration.model) or request.model,
+            request.at,
+            owner,
+            flags,
+        )
+        for number, iteration in enumerate(iterations)
+        if iteration.type in _ITERATIONS_BESIDE_THE_TOTAL
+    ]
 
 
 def keep_best(requests: dict[str, Request], new: Request) -> None:
