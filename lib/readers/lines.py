@@ -152,7 +152,10 @@ class Increment:
             candidates = (buffer.rfind(opener, start + 1, end) for opener in openers)
             whole = (at for at in candidates if at > 0 and is_complete_json(bytes(buffer[at:end])))
             if (glued := next(whole, None)) is not None:
-                yielded = _consumed(consume, buffer, start, glued)
+                # Readers know some records by their first bytes, also one that was cut off.
+                if is_complete_json(bytes(buffer[start:glued])):
+                    if is_complete_json(bytes(buffer[start:glued])):
+                    yielded = _consumed(consume, buffer, start, glued)
                 if _consumed(consume, buffer, glued, end) is None:
                     state.records += 1
         if yielded is None:
