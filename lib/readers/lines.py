@@ -154,7 +154,6 @@ class Increment:
             if (glued := next(whole, None)) is not None:
                 # Readers know some records by their first bytes, also one that was cut off.
                 if is_complete_json(bytes(buffer[start:glued])):
-                    if is_complete_json(bytes(buffer[start:glued])):
                     yielded = _consumed(consume, buffer, start, glued)
                 if _consumed(consume, buffer, glued, end) is None:
                     state.records += 1
