@@ -128,18 +128,24 @@ class Parser:
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take one line; answer why it yielded no facts, or None."""
         head = _HEAD.match(buffer, start, end)
-        stamp = None
+        stamp = b""
         if head is not None:
             stamp, kind = head.group(1, 2)
             action = _ACTIONS.get(kind)
-            if action is not None and self._passes_over(action, head.end(), buffer, end):
+            if (
+                action is not None
+                and self._kept.begun
+                # A record that was cut off and has the next one glued to it is decoded, and fails.
+                and buffer[end - 1] == _CLOSING_BRACE
+                and buffer.find(_OPENER, head.end(), end) < 0
+                and (action == _NO_FACTS or self._passes_over(action, head.end(), buffer, end))
+            ):
                 self._stamp = max(self._stamp, stamp)
                 return None
         try:
             record = decode_record(memoryview(buffer)[start:end])
-            if stamp is not None:
-                self._stamp = max(self._stamp, stamp)
-            self._take(record, stamped=stamp is not None)
+            self._stamp = max(self._stamp, stamp)
+            self._take(record, stamped=head is not None)
         except Unreadable as reason:
             return str(reason)
         return None
@@ -189,13 +195,6 @@ class Parser:
 
     def _passes_over(self, action: int, rest: int, buffer: bytearray, end: int) -> bool:
         """Whether this record is known to hold no facts, or only the end of a tool call."""
-        # A record that was cut off and has the next one glued to it is decoded, and fails.
-        if (
-            not self._kept.begun
-            or buffer[end - 1] != _CLOSING_BRACE
-            or buffer.find(_OPENER, rest, end) >= 0
-        ):
-            return False
         if action == _OUTPUT:
             call = _OUTPUT_ID.match(buffer, rest, end)
             if call is not None:
@@ -204,9 +203,7 @@ class Parser:
         if action == _ITEM_DONE:
             item = _ITEM.match(buffer, rest, end)
             return item is not None and item[1] not in _TEXTS
-        if action == _MESSAGE:
-            return self._turns.prompts_by_event and self._turns.answers_by_event
-        return True
+        return self._turns.prompts_by_event and self._turns.answers_by_event
 
     def _take(self, record: Record, *, stamped: bool) -> None:
         payload = record.payload or Payload()

@@ -211,14 +211,17 @@ class Ledger:
 
 
 def _vector(usage: Usage) -> Vector:
-    vector = (
-        usage.input_tokens,
-        usage.cached_input_tokens,
-        usage.cache_write_input_tokens,
-        usage.output_tokens,
-        usage.reasoning_output_tokens,
-    )
-    stated = usage.total_tokens or 0
-    if min(*vector, stated) < 0 or max(*vector, stated) > MAXIMUM_TOKENS:
+    given, cached = usage.input_tokens, usage.cached_input_tokens
+    written, output = usage.cache_write_input_tokens, usage.output_tokens
+    reasoning, stated = usage.reasoning_output_tokens, usage.total_tokens or 0
+    # Spelled out: there are several of these for every call.
+    if not (
+        0 <= given <= MAXIMUM_TOKENS
+        and 0 <= cached <= MAXIMUM_TOKENS
+        and 0 <= written <= MAXIMUM_TOKENS
+        and 0 <= output <= MAXIMUM_TOKENS
+        and 0 <= reasoning <= MAXIMUM_TOKENS
+        and 0 <= stated <= MAXIMUM_TOKENS
+    ):
         raise Unreadable(IMPLAUSIBLE_TOKENS)
-    return vector
+    return given, cached, written, output, reasoning
