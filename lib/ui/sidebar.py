@@ -161,7 +161,10 @@ def _write_address(chosen: Filters) -> None:
 
 
 def _take_labels_for_values(frame: pd.DataFrame, facet: Facet, names: Mapping[str, str]) -> None:
-    """Undo the browser's naming of a choice by a label whose count has moved since."""
+    """Undo the browser's naming of a choice by a label whose count has moved since.
+
+    Setting the widget's state also gives the browser the new label.
+    """
     chosen = st.session_state[f"filter_{facet}"]
     if not chosen:
         return
@@ -171,29 +174,21 @@ def _take_labels_for_values(frame: pd.DataFrame, facet: Facet, names: Mapping[st
         value if value in known else by_name.get(_bare(value), _bare(value)) for value in chosen
     ]
     if found != chosen:
-        st.session_state[f"filter_{facet}"] = found
+        st.session_state[f"filter_{facet}"] = list(dict.fromkeys(found))
 
 
 def _facet(facet: Facet, counted: Mapping[str, int], names: Mapping[str, str]) -> None:
-    """One multiselect with counts in its labels.
-
-    The widget is set anew when the label of a chosen value moved with its count, because the
-    browser keeps choices by label.
-    """
+    """One multiselect with counts in its labels."""
     key = f"filter_{facet}"
-    values = list(dict.fromkeys(st.session_state[key]))
     options = _in_order(facet, counted)
-    options += [value for value in values if value not in counted]
+    options += [value for value in st.session_state[key] if value not in counted]
     by_name = {names.get(value, value): value for value in options}
 
     def label(value: str) -> str:
+        # Streamlit also asks for the label of an old label, to see whether it is still an option.
         known = value if value in options else by_name.get(_bare(value), _bare(value))
         return f"{names.get(known, known)} ({counted.get(known, 0):,})"
 
-    labels = [label(value) for value in values]
-    if st.session_state.get(f"{key}_labels") != labels:
-        st.session_state[key] = values
-        st.session_state[f"{key}_labels"] = labels
     title, placeholder = _TITLES[facet]
     st.multiselect(title, options, key=key, format_func=label, placeholder=placeholder)
 
