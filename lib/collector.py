@@ -36,6 +36,12 @@ _WRITE_REQUESTS = 10_000
 """Requests gathered before a write of a large scan. The first write is small: the newest show."""
 
 
+CLOCK_SLACK_MS = 86_400_000
+"""A record dated later than this from now was written by a clock that was wrong."""
+FUTURE = "clock_ahead"
+"""Flag of a session with records dated in the future; its own times are its file's."""
+
+
 def now_ms() -> int:
     """The wall clock, in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
@@ -205,6 +211,7 @@ class Collector:
         for session in (facts.session, *facts.more_sessions):
             if session is not None:
                 session.machine = self._machine
+                _mend_times(session, facts.state.mtime_ns // 1_000_000)
                 batch.sessions.append(session)
 
     def _claims(self, gone: set[str]) -> list[Evidence]:
@@ -262,6 +269,15 @@ def _status(
 ) -> str:
     claims = status.evidence_for(session, sessions, evidence)
     return status.derive(session, claims, now_ms()).status
+
+
+def _mend_times(session: Session, written_at: int) -> None:
+    """Put a session that claims to be of the future where its file says it is."""
+    latest = now_ms() + CLOCK_SLACK_MS
+    if (session.last_activity_at or 0) > latest or (session.started_at or 0) > latest:
+        session.last_activity_at = min(session.last_activity_at or written_at, written_at)
+        session.started_at = min(session.started_at or written_at, written_at)
+        session.flags = [*session.flags, FUTURE]
 
 
 def _supersedes(session: Session, known: Session | None) -> bool:

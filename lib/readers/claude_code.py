@@ -96,7 +96,7 @@ def is_session_file(path: Path) -> bool:
     """Whether a file below a root is a transcript, by its name and place alone."""
     if path.suffix != ".jsonl":
         return False
-    if "subagents" in path.parts:
+    if "subagents" in _below_projects(path):
         return path.name.startswith("agent-")
     return path.parent.parent.name == "projects"
 
@@ -195,10 +195,16 @@ def _is_whole(buffer: bytearray, start: int, end: int) -> bool:
     return buffer[last] == _CLOSING_BRACE and buffer.find(_OPENERS[0], start + 1, end) < 0
 
 
+def _below_projects(path: Path) -> tuple[str, ...]:
+    """The folders between the last `projects` and the file: what lies above is not Claude's."""
+    folders = path.parts[:-1]
+    return folders[-folders[::-1].index("projects") :] if "projects" in folders else folders
+
+
 def _new_state(path: Path) -> State:
     name = path_name(path.stem)
     places = path.parts
-    if "subagents" in places:
+    if "subagents" in _below_projects(path):
         parent = path_name(places[len(places) - 1 - places[::-1].index("subagents") - 1])
         key, parent_key, own_id = f"{AGENT}:{parent}/{name}", f"{AGENT}:{parent}", parent
     elif name.startswith("agent-"):

@@ -244,6 +244,7 @@ class Transcript:
             web_search_requests=searches,
         )
         keep_best(self.calls.requests, request)
+        self.calls.count(1, repeats=False)
 
     def _assistant(self, record: Record, at: int | None, copied: int) -> None:
         if record.is_aborted_mid_stream or record.stream_cut_cause:

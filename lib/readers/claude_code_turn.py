@@ -105,6 +105,10 @@ class TurnState:
         reason = message.stop_reason
         if reason != "tool_use" and reason in _ANSWERED:
             self._enter("idle")
+        elif reason == "model_context_window_exceeded":
+            self._enter("failed")
+            session.error_class = "context_overflow"
+            session.error_message = "The answer did not fit into the context window."
         elif said and reason is None and not state.pending:
             session.turn, session.turn_detail = "idle", None
             self._shows_pending = False

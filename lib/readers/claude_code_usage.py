@@ -64,25 +64,26 @@ class Calls:
         Raises Unreadable when a count is negative or implausible.
         """
         state, last = self._state, self._last_request
-        self.usage_records += 1
-        if call == state.last_call:
-            self.repeated_records += 1
-            # Each further content block of an answer repeats the call, mostly with equal figures.
-            if (
-                last is not None
-                and usage == self._last_usage
-                and not usage.iterations
-                and at is not None
-                and last.at is not None
-                and last.model == model
-                and last.owner_rank == rank
-                and self.requests.get(last.key) is last
-            ):
-                last.at = max(last.at, at)
-                return False
+        repeats = call == state.last_call
+        # Each further content block of an answer repeats the call, mostly with equal figures.
+        if (
+            repeats
+            and last is not None
+            and usage == self._last_usage
+            and not usage.iterations
+            and at is not None
+            and last.at is not None
+            and last.model == model
+            and last.owner_rank == rank
+            and self.requests.get(last.key) is last
+        ):
+            last.at = max(last.at, at)
+            self.count(1, repeats=True)
+            return False
         state.last_call = call
         self._last_request = None
-        request = self._add(usage, call, model, at, rank)
+        request, calls = self._add(usage, call, model, at, rank)
+        self.count(calls, repeats=repeats)
         self._last_usage, self._last_request = usage, request
         if at is None:
             state.flags.add("missing_timestamp")
@@ -92,12 +93,12 @@ class Calls:
 
     def _add(
         self, usage: Usage, call: str, model: str | None, at: int | None, rank: str
-    ) -> Request:
-        """Keep the call that `usage` reports, then those inside it; return the former."""
+    ) -> tuple[Request, int]:
+        """Keep the call that `usage` reports, and those inside it; return it and how many."""
         key, owner = f"{AGENT}:{call}", (self._state.session.key, rank)
         flags: set[str] = set()
         request = _request(usage, key, model, at, owner, flags)
-        inside = _inside(usage.iterations, request, owner, flags) if usage.iterations else ()
+        inside = _inside(usage.iterations, request, owner, flags) if usage.iterations else []
         if flags:
             self._state.flags |= flags
         if key in self.requests:
@@ -106,7 +107,13 @@ class Calls:
             self.requests[key] = request
         for one in inside:
             keep_best(self.requests, one)
-        return request
+        return request, 1 + len(inside)
+
+    def count(self, calls: int, *, repeats: bool) -> None:
+        """Note that so many calls were reported, or reported again by the next record of one."""
+        self.usage_records += calls
+        if repeats:
+            self.repeated_records += calls
 
 
 def _inside(

@@ -73,6 +73,13 @@ def test_a_transcript_is_known_by_its_place(path: str, is_one: bool) -> None:
     assert claude_code.is_session_file(Path("/home/u/.claude") / path) is is_one
 
 
+def test_what_lies_above_the_projects_is_not_claudes(tmp_path: Path) -> None:
+    path = session_path(tmp_path / "subagents" / ".claude")
+    path.write_bytes(lines([prompt("go"), answer("m1")]))
+    assert claude_code.is_session_file(path)
+    assert session_of(claude_code.read(path, None)).parent_key is None
+
+
 def test_a_missing_file_is_an_error_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         claude_code.read(tmp_path / "gone.jsonl", None)
@@ -166,6 +173,21 @@ def test_an_advisor_inside_a_call_is_a_call_of_its_own_model(tmp_path: Path) -> 
     assert (main.key, main.input_tokens) == ("claude-code:m1", 5)
     assert (advisor.key, advisor.model) == ("claude-code:m1#1", "claude-x")
     assert (advisor.input_tokens, advisor.output_tokens) == (7, 3)
+
+
+def test_every_call_is_one_usage_record_or_a_repeated_one(tmp_path: Path) -> None:
+    advisor = {"type": "advisor_message", "model": "claude-x", "output_tokens": 3}
+    facts = read_records(
+        tmp_path,
+        answer("m1", tokens=usage(iterations=[advisor])),
+        answer("m1", tokens=usage(iterations=[advisor])),
+        answer("m2", tokens=usage(-1)),
+        answer("m3", tool("t1", "WebSearch", query="x"), stop="tool_use"),
+        result("t1", 3, toolUseResult={"query": "x", "searchCount": 3}),
+    )
+    state = facts.state
+    assert state.usage_records - state.repeated_records == len(merged(facts.requests)) == 4
+    assert state.skipped == {IMPLAUSIBLE_TOKENS: 1}
 
 
 def test_synthetic_messages_never_count_and_say_nothing(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_of_tools_at_once_the_newest_that_still_works_shows(tmp_path: Path) -> N
     assert turn_after(tmp_path, calls, result("t2", 2)) == ("running", "Read: /a")
 
 
+def test_an_answer_that_did_not_fit_is_a_failure(tmp_path: Path) -> None:
+    facts = read_records(
+        tmp_path, prompt("go"), answer("m1", text("Half."), stop="model_context_window_exceeded")
+    )
+    session = session_of(facts)
+    assert (session.turn, session.error_class) == ("failed", "context_overflow")
+
+
 @pytest.mark.parametrize(
     ("call", "detail"),
     [
