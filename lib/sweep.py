@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.model import FileState, SourceRow
 from lib.readers.base import Reader
@@ -24,8 +25,7 @@ _SETTLED_NS = 2 * 10**9
 """A folder whose time is younger than this may still change within the same tick of its clock."""
 
 
-@dataclass
-class Found:
+class Found(NamedTuple):
     """One session file as the file system shows it now."""
 
     reader: Reader

@@ -39,7 +39,9 @@ class Unreadable(ValueError):
 
 def path_name(path: str | os.PathLike[str]) -> str:
     r"""A path as text that any database can hold: bytes that are no UTF-8 become `\xNN`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    name = os.fspath(path)
+    # Asked ten thousand times in a sweep, and nearly always nothing is to be done.
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def decode_object(line: bytes) -> dict[str, Any]:
