@@ -54,6 +54,13 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
         placeholder="Id, title, prompt, message, error…",
         max_chars=filters.LONGEST_TEXT,
     )
+    st.button(
+        "Clear filters",
+        on_click=clear,
+        disabled=_chosen() == Filters(),
+        width="stretch",
+        icon=":material/filter_alt_off:",
+    )
     for facet in FACETS:
         _facet(facet, counted[facet], names[facet])
     st.selectbox(
@@ -68,13 +75,6 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
     )
     st.toggle("Show dismissed", key="filter_dismissed")
     chosen = st.session_state[_CHOSEN] = _chosen()
-    st.button(
-        "Clear filters",
-        on_click=clear,
-        disabled=chosen == Filters(),
-        width="stretch",
-        icon=":material/filter_alt_off:",
-    )
     _write_address(chosen)
     return chosen
 
