@@ -9,13 +9,13 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from lib.model import FileState, SourceRow
-from lib.readers.base import Reader
+from lib.readers.base import Reader, SelectiveReader
 from lib.readers.databases import status_of
 from lib.readers.values import path_name
 
@@ -51,11 +51,9 @@ class Tree:
     def __init__(self, reader: Reader, root: Path):
         self.reader = reader
         self.root = root
-        self.is_partial = hasattr(reader, "is_session_folder")
+        self._selects = reader if isinstance(reader, SelectiveReader) else None
+        self.is_partial = self._selects is not None
         """Whether only some folders below the root are of interest."""
-        self._enters: Callable[[Path], bool] = getattr(
-            reader, "is_session_folder", lambda _folder: True
-        )
         self._folders: dict[str, _Folder] = {}
         self._mtimes: dict[str, int] = {}
 
@@ -148,7 +146,7 @@ class Tree:
     def _sort(self, entry: "os.DirEntry[str]", folder: _Folder) -> None:
         try:
             if entry.is_dir():
-                if self._enters(Path(entry.path)):
+                if self._selects is None or self._selects.is_session_folder(Path(entry.path)):
                     folder.folders.append(entry.path)
             elif self.reader.is_session_file(Path(entry.path)):
                 folder.files.append(entry.path)

@@ -1,15 +1,12 @@
 """The shape of a reader: one module an agent, each with the names of `Reader`.
 
-A reader whose root also holds much else may add `is_session_folder(path: Path) -> bool`, by a
-folder's name alone: only such folders below a root are listed, and none are watched.
-
 A reader knows where its agent keeps sessions, how records become facts, and where the
 agent says which sessions are live. It never imports the store and never writes a file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lib.model import Evidence, FileFacts, FileState
 
@@ -48,5 +45,13 @@ class Reader(Protocol):
         ...
 
 
-SessionFiles = Iterator[tuple[str, int, int, int, int]]
-"""Path, device, inode, size, mtime in nanoseconds."""
+@runtime_checkable
+class SelectiveReader(Reader, Protocol):
+    """A reader whose root also holds much that is none of its business."""
+
+    def is_session_folder(self, path: Path) -> bool:
+        """Whether a folder below a root can hold session files, by its name alone.
+
+        The others are never listed, and the root is looked at instead of watched.
+        """
+        ...
