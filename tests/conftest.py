@@ -35,3 +35,11 @@ def store(store_url: str) -> Generator[Store]:
     opened = Store.open(store_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> Generator[Store]:
+    """An empty store in a SQLite file, for tests in which the database makes no difference."""
+    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()

@@ -10,24 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lib import processes
-from lib.collector import Collector
-from lib.frame import load_sessions, load_usage
+from lib.frame import load_usage
 from lib.readers import READERS
 from lib.store import Store
+from tests.corpus import CORPUS, NOW, collect, recorded, scenarios, sent
 
-CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
-AGENTS = ("claude", "codex")
-SCENARIOS = sorted(
-    path.parent.relative_to(CORPUS).as_posix()
-    for agent in AGENTS
-    for path in CORPUS.glob(f"{agent}/*/expected.json")
-)
-NOW = 1_795_365_000_000
+SCENARIOS = scenarios("claude", "codex")
 
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus beside the repository")
 
@@ -72,13 +64,6 @@ LIVE_CLAUDE = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def agent() -> Iterator[int]:
     """The pid of a process that stands for an agent's."""
     process = subprocess.Popen(["sleep", "60"])
@@ -87,64 +72,27 @@ def agent() -> Iterator[int]:
     process.wait()
 
 
-def expected(scenario: str) -> dict[str, Any]:
-    return json.loads((CORPUS / scenario / "expected.json").read_text(encoding="utf-8"))
-
-
-def collect(store: Store, home: Path) -> None:
-    collector = Collector(store, READERS, {"HOME": str(home)}, "here")
-    collector.collect(collector.sweep())
-
-
-def sent(scenario: str) -> dict[tuple[str, str], int]:
-    """Model and kind to tokens that the server sent."""
-    totals: dict[tuple[str, str], int] = {}
-    for response in expected(scenario)["responses_completed"]:
-        for kind, tokens in response["usage"].items():
-            key = (response["model"], kind)
-            totals[key] = totals.get(key, 0) + tokens
-    return {key: tokens for key, tokens in totals.items() if tokens}
-
-
-def recorded(store: Store) -> dict[tuple[str, str], int]:
-    kinds = {
-        "input": "input_tokens",
-        "output": "output_tokens",
-        "cache_read": "cache_read_tokens",
-        "cache_5m": "cache_write_5m_tokens",
-        "cache_1h": "cache_write_1h_tokens",
-        "reasoning": "reasoning_tokens",
-    }
-    totals: dict[tuple[str, str], int] = {}
-    for usage in store.usage():
-        for kind, column in kinds.items():
-            key = (usage.model or "", kind)
-            totals[key] = totals.get(key, 0) + getattr(usage, column)
-    return {key: tokens for key, tokens in totals.items() if tokens}
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_token_the_server_sent_is_counted_once(
-    scenario: str, store: Store, tmp_path: Path
+    scenario: str, file_store: Store, tmp_path: Path
 ) -> None:
-    collect(store, CORPUS / scenario / "home")
+    collect(file_store, CORPUS / scenario / "home", READERS)
     missing = {
-        key: tokens - recorded(store).get(key, 0)
+        key: tokens - recorded(file_store).get(key, 0)
         for key, tokens in sent(scenario).items()
-        if tokens != recorded(store).get(key, 0)
+        if tokens != recorded(file_store).get(key, 0)
     }
     by_kind: dict[str, int] = {}
     for (_, kind), tokens in missing.items():
         by_kind[kind] = by_kind.get(kind, 0) + tokens
     assert by_kind == UNRECORDED.get(scenario, {})
-    assert recorded(store).keys() <= sent(scenario).keys()
-    assert store.counts().skipped == {}
+    assert recorded(file_store).keys() <= sent(scenario).keys()
+    assert file_store.counts().skipped == {}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_end_of_every_session_is_told_right(scenario: str, store: Store) -> None:
-    collect(store, CORPUS / scenario / "home")
-    frame = load_sessions(store, NOW)
+def test_the_end_of_every_session_is_told_right(scenario: str, file_store: Store) -> None:
+    frame = collect(file_store, CORPUS / scenario / "home", READERS)
     main = frame[frame["parent_key"].isna()]
     name = scenario.split("/")[1]
     told = ENDED.get(scenario) or ENDED.get(name) or ("completed", None)
@@ -154,9 +102,9 @@ def test_the_end_of_every_session_is_told_right(scenario: str, store: Store) -> 
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_figures_are_the_same_in_every_frame(scenario: str, store: Store) -> None:
-    collect(store, CORPUS / scenario / "home")
-    sessions, usage = load_sessions(store, NOW), load_usage(store, NOW)
+def test_figures_are_the_same_in_every_frame(scenario: str, file_store: Store) -> None:
+    sessions = collect(file_store, CORPUS / scenario / "home", READERS)
+    usage = load_usage(file_store, NOW)
     for name in ("requests", "input_tokens", "output_tokens", "cache_read_tokens"):
         assert sessions[name].sum() == usage[name].sum()
 
@@ -176,10 +124,9 @@ def alive(tree: Path, folder: Path, pid: int) -> Path:
 
 @pytest.mark.parametrize("tree", LIVE_CLAUDE)
 def test_a_running_claude_session_is_told_right(
-    tree: str, store: Store, tmp_path: Path, agent: int
+    tree: str, file_store: Store, tmp_path: Path, agent: int
 ) -> None:
-    collect(store, alive(CORPUS / "claude" / tree, tmp_path, agent))
-    frame = load_sessions(store, NOW)
+    frame = collect(file_store, alive(CORPUS / "claude" / tree, tmp_path, agent), READERS)
     row = frame[frame["parent_key"].isna()].iloc[0]
     status, word = LIVE_CLAUDE[tree]
     assert row["status"] == status
@@ -200,7 +147,9 @@ LIVE_CODEX = {
 
 
 @pytest.mark.parametrize("tree", LIVE_CODEX)
-def test_a_running_codex_session_is_told_right(tree: str, store: Store, tmp_path: Path) -> None:
+def test_a_running_codex_session_is_told_right(
+    tree: str, file_store: Store, tmp_path: Path
+) -> None:
     home = tmp_path / "live"
     shutil.copytree(CORPUS / "codex" / tree, home)
     lock = next(path for path in home.rglob("*.lock") if not path.name.startswith("."))
@@ -211,10 +160,10 @@ def test_a_running_codex_session_is_told_right(tree: str, store: Store, tmp_path
     )
     assert holder.stdout is not None
     holder.stdout.readline()
-    collect(store, home)
+    frame = collect(file_store, home, READERS)
     holder.kill()
     holder.communicate()
-    row = load_sessions(store, NOW).iloc[0]
+    row = frame.iloc[0]
     status, word = LIVE_CODEX[tree]
     assert row["status"] == status
     assert word in row["activity"]

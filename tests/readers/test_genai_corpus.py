@@ -9,33 +9,20 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lib.collector import Collector
 from lib.frame import load_sessions
 from lib.readers import gemini, qwen
+from lib.readers.base import Reader
 from lib.readers.gemini_parser import FAILURE, NO_TURN_MARKS
 from lib.store import Store
+from tests.corpus import CORPUS, NOW, collect, recorded, scenarios, sent
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-SCENARIOS = sorted(
-    path.parent.relative_to(CORPUS).as_posix()
-    for agent in ("gemini", "qwen")
-    for path in CORPUS.glob(f"{agent}/*/expected.json")
-)
-NOW = 1_795_365_000_000
-KINDS = {
-    "input": "input_tokens",
-    "output": "output_tokens",
-    "cache_read": "cache_read_tokens",
-    "cache_5m": "cache_write_5m_tokens",
-    "cache_1h": "cache_write_1h_tokens",
-    "reasoning": "reasoning_tokens",
-}
+SCENARIOS = scenarios("gemini", "qwen")
+READERS: tuple[Reader, ...] = (gemini, qwen)
 
 # How the main session ended, and the class of its error; all others were completed.
 ENDED = {
@@ -55,55 +42,30 @@ ENDED = {
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus beside the repository")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield store
-    store.close()
-
-
-def collect(store: Store, scenario: str, tree: str = "home") -> Any:
-    """The sessions of one tree, as the board sees them after everything has ended."""
-    home = {"HOME": str(CORPUS / scenario / tree)}
-    collector = Collector(store, (gemini, qwen), home, "here")
-    collector.collect(collector.sweep())
-    collector.judge_unannounced()
-    return load_sessions(store, NOW)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_token_the_server_sent_is_counted_once(scenario: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / scenario / "home", READERS)
+    assert recorded(file_store) == sent(scenario)
+    assert file_store.counts().skipped == {}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_token_the_server_sent_is_counted_once(scenario: str, store: Store) -> None:
-    collect(store, scenario)
-    expected = json.loads((CORPUS / scenario / "expected.json").read_text(encoding="utf-8"))
-    sent: Counter[tuple[str, str]] = Counter()
-    for response in expected["responses_completed"]:
-        for kind, tokens in response["usage"].items():
-            sent[response["model"], kind] += tokens
-    recorded: Counter[tuple[str, str]] = Counter()
-    for usage in store.usage():
-        for kind, column in KINDS.items():
-            recorded[usage.model or "", kind] += getattr(usage, column)
-    assert +recorded == +sent
-    assert store.counts().skipped == {}
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_end_of_every_session_is_told_right(scenario: str, store: Store) -> None:
-    frame = collect(store, scenario)
+def test_the_end_of_every_session_is_told_right(scenario: str, file_store: Store) -> None:
+    frame = collect(file_store, CORPUS / scenario / "home", READERS)
     main = frame[frame["parent_key"].isna()]
     told = ENDED.get(scenario, ("completed", None))
     assert {(row.status, row.error_class) for row in main.itertuples()} == {told}
     assert set(frame[frame["parent_key"].notna()]["status"]) <= {"completed"}
     if scenario.startswith("gemini"):
-        assert all(NO_TURN_MARKS in session.flags for session in store.sessions())
+        assert all(NO_TURN_MARKS in session.flags for session in file_store.sessions())
     else:
-        assert not any(session.flags for session in store.sessions())
+        assert not any(session.flags for session in file_store.sessions())
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_session_names_its_project_and_prompt(scenario: str, store: Store) -> None:
-    collect(store, scenario)
-    for session in store.sessions():
+def test_every_session_names_its_project_and_prompt(scenario: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / scenario / "home", READERS)
+    for session in file_store.sessions():
         assert session.project_path in {
             f"/home/dev/code/workspace/{name}" for name in ("alpha", "beta")
         }
@@ -113,46 +75,46 @@ def test_every_session_names_its_project_and_prompt(scenario: str, store: Store)
 
 
 @pytest.mark.parametrize("agent", ["gemini", "qwen"])
-def test_a_plan_shows_how_far_it_is(agent: str, store: Store) -> None:
-    collect(store, f"{agent}/todo")
-    session = store.sessions()[0]
+def test_a_plan_shows_how_far_it_is(agent: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / agent / "todo" / "home", READERS)
+    session = file_store.sessions()[0]
     assert (session.todo_done, session.todo_total) == (1, 2)
 
 
 @pytest.mark.parametrize("agent", ["gemini", "qwen"])
-def test_a_subagent_is_its_parents_and_owns_its_calls(agent: str, store: Store) -> None:
-    collect(store, f"{agent}/subagent")
-    sessions = {session.key: session for session in store.sessions()}
+def test_a_subagent_is_its_parents_and_owns_its_calls(agent: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / agent / "subagent" / "home", READERS)
+    sessions = {session.key: session for session in file_store.sessions()}
     child = next(session for session in sessions.values() if session.parent_key is not None)
     assert child.parent_key in sessions
     outputs: Counter[str] = Counter()
-    for usage in store.usage():
+    for usage in file_store.usage():
         outputs[usage.session_key] += usage.output_tokens
     expected = {"gemini": 35, "qwen": 21}[agent]
     assert outputs[child.key] == expected
 
 
-def test_a_resumed_session_stays_one_with_all_its_prompts(store: Store) -> None:
-    collect(store, "gemini/resumed")
-    (session,) = store.sessions()
+def test_a_resumed_session_stays_one_with_all_its_prompts(file_store: Store) -> None:
+    collect(file_store, CORPUS / "gemini" / "resumed" / "home", READERS)
+    (session,) = file_store.sessions()
     assert (session.turns, session.turn_requests, session.last_message) == (3, 1, "Third answer.")
 
 
-def test_a_failure_that_gemini_does_not_record_is_told_as_such(store: Store) -> None:
-    row = collect(store, "gemini/api_401").iloc[0]
+def test_a_failure_that_gemini_does_not_record_is_told_as_such(file_store: Store) -> None:
+    row = collect(file_store, CORPUS / "gemini" / "api_401" / "home", READERS).iloc[0]
     assert row["error_message"] == FAILURE
 
 
-def test_a_running_tool_of_qwen_is_named(store: Store) -> None:
-    collect(store, "qwen/success_tool", "home_mid0_1")
-    (session,) = store.sessions()
+def test_a_running_tool_of_qwen_is_named(file_store: Store) -> None:
+    collect(file_store, CORPUS / "qwen" / "success_tool" / "home_mid0_1", READERS)
+    (session,) = file_store.sessions()
     assert session.turn == "running"
     assert (session.turn_detail or "").startswith("run_shell_command: echo hi; sleep 4")
     assert not session.ended_cleanly
 
 
 def test_a_live_terminal_session_of_qwen_runs_until_its_process_is_gone(
-    store: Store, tmp_path: Path
+    file_store: Store, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(CORPUS / "qwen" / "success_tool" / "home_mid0_1", home)
@@ -161,17 +123,17 @@ def test_a_live_terminal_session_of_qwen_runs_until_its_process_is_gone(
     said = {"pid": agent.pid, "session_id": transcript.stem, "started_at": time.time()}
     announced = json.dumps({**said, "hostname": socket.gethostname()})
     transcript.with_suffix(".runtime.json").write_text(announced)
-    collector = Collector(store, (gemini, qwen), {"HOME": str(home)}, "here")
+    collector = Collector(file_store, READERS, {"HOME": str(home)}, "here")
     collector.collect(collector.sweep())
-    row = load_sessions(store, NOW).iloc[0]
+    row = load_sessions(file_store, NOW).iloc[0]
     assert (row["status"], row["activity"].split(":")[0]) == ("running", "run_shell_command")
     agent.kill()
     agent.wait()
     collector.collect(collector.sweep())
-    row = load_sessions(store, NOW).iloc[0]
+    row = load_sessions(file_store, NOW).iloc[0]
     assert (row["status"], row["error_class"]) == ("failed", "killed")
 
 
-def test_the_end_mark_of_qwen_is_seen(store: Store) -> None:
-    collect(store, "qwen/success_tool")
-    assert store.sessions()[0].ended_cleanly
+def test_the_end_mark_of_qwen_is_seen(file_store: Store) -> None:
+    collect(file_store, CORPUS / "qwen" / "success_tool" / "home", READERS)
+    assert file_store.sessions()[0].ended_cleanly

@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,28 +14,16 @@ from typing import Any
 import pytest
 
 from lib import processes
-from lib.collector import Collector
-from lib.frame import load_sessions, load_usage
+from lib.frame import load_usage
 from lib.readers import cline, opencode
+from lib.readers.base import Reader
 from lib.readers.cline_session import NO_APPROVALS, NO_REASONING
 from lib.readers.opencode_session import HIDDEN_REQUESTS, UNFINISHED_STEP
 from lib.store import Store
+from tests.corpus import CORPUS, NOW, collect, recorded, scenarios, sent
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-SCENARIOS = sorted(
-    path.parent.relative_to(CORPUS).as_posix()
-    for agent in ("cline", "opencode")
-    for path in CORPUS.glob(f"{agent}/*/expected.json")
-)
-NOW = 1_795_365_000_000
-KINDS = {
-    "input": "input_tokens",
-    "output": "output_tokens",
-    "cache_read": "cache_read_tokens",
-    "cache_5m": "cache_write_5m_tokens",
-    "cache_1h": "cache_write_1h_tokens",
-    "reasoning": "reasoning_tokens",
-}
+SCENARIOS = scenarios("cline", "opencode")
+READERS: tuple[Reader, ...] = (cline, opencode)
 
 # A step's tokens are written when its tools have ended: these were killed before.
 UNFINISHED = {"opencode/sigkill_midtool", "opencode/sigterm_midtool"}
@@ -61,21 +47,6 @@ ENDED = {
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus beside the repository")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield store
-    store.close()
-
-
-def collect(store: Store, home: Path) -> Any:
-    """The sessions of one tree, as the board sees them."""
-    collector = Collector(store, (cline, opencode), {"HOME": str(home)}, "here")
-    collector.collect(collector.sweep())
-    collector.judge_unannounced()
-    return load_sessions(store, NOW)
-
-
 def is_counted(scenario: str, response: dict[str, Any]) -> bool:
     """Whether any record can tell of this answer."""
     if response["thread"] == "side":  # OpenCode's request for a title
@@ -84,27 +55,22 @@ def is_counted(scenario: str, response: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_token_the_server_sent_is_counted_once(scenario: str, store: Store) -> None:
-    collect(store, CORPUS / scenario / "home")
-    expected = json.loads((CORPUS / scenario / "expected.json").read_text(encoding="utf-8"))
-    sent: Counter[tuple[str, str]] = Counter()
-    for response in expected["responses_completed"]:
-        for kind, tokens in response["usage"].items():
-            told = kind != "reasoning" or scenario not in NO_REASONING_TOLD
-            if told and is_counted(scenario, response):
-                sent[response["model"], kind] += tokens
-    recorded: Counter[tuple[str, str]] = Counter()
-    for usage in store.usage():
-        for kind, column in KINDS.items():
-            recorded[usage.model or "", kind] += getattr(usage, column)
-    assert +recorded == +sent
-    assert store.counts().skipped == {}
+def test_every_token_the_server_sent_is_counted_once(scenario: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / scenario / "home", READERS)
+
+    def told(response: dict[str, Any], kind: str) -> bool:
+        if kind == "reasoning" and scenario in NO_REASONING_TOLD:
+            return False
+        return is_counted(scenario, response)
+
+    assert recorded(file_store) == sent(scenario, told)
+    assert file_store.counts().skipped == {}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_what_the_files_leave_out_is_said(scenario: str, store: Store) -> None:
-    collect(store, CORPUS / scenario / "home")
-    flags = {flag for session in store.sessions() for flag in session.flags}
+def test_what_the_files_leave_out_is_said(scenario: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / scenario / "home", READERS)
+    flags = {flag for session in file_store.sessions() for flag in session.flags}
     expected = {NO_APPROVALS, NO_REASONING} if scenario.startswith("cline") else {HIDDEN_REQUESTS}
     if scenario in UNFINISHED | UNANSWERED:
         expected |= {UNFINISHED_STEP}
@@ -113,8 +79,8 @@ def test_what_the_files_leave_out_is_said(scenario: str, store: Store) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_end_of_every_session_is_told_right(scenario: str, store: Store) -> None:
-    frame = collect(store, CORPUS / scenario / "home")
+def test_the_end_of_every_session_is_told_right(scenario: str, file_store: Store) -> None:
+    frame = collect(file_store, CORPUS / scenario / "home", READERS)
     main = frame[frame["parent_key"].isna()]
     told = ENDED.get(scenario, ("completed", None))
     assert {(row.status, row.error_class) for row in main.itertuples()} == {told}
@@ -122,9 +88,9 @@ def test_the_end_of_every_session_is_told_right(scenario: str, store: Store) -> 
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_session_names_its_project_and_prompt(scenario: str, store: Store) -> None:
-    collect(store, CORPUS / scenario / "home")
-    for session in store.sessions():
+def test_every_session_names_its_project_and_prompt(scenario: str, file_store: Store) -> None:
+    collect(file_store, CORPUS / scenario / "home", READERS)
+    for session in file_store.sessions():
         assert session.project_path in {
             f"/home/dev/code/workspace/{name}" for name in ("alpha", "beta")
         }
@@ -134,51 +100,52 @@ def test_every_session_names_its_project_and_prompt(scenario: str, store: Store)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_figures_are_the_same_in_every_frame(scenario: str, store: Store) -> None:
-    sessions = collect(store, CORPUS / scenario / "home")
-    usage = load_usage(store, NOW)
+def test_figures_are_the_same_in_every_frame(scenario: str, file_store: Store) -> None:
+    sessions = collect(file_store, CORPUS / scenario / "home", READERS)
+    usage = load_usage(file_store, NOW)
     for name in ("requests", "input_tokens", "output_tokens", "cache_read_tokens"):
         assert sessions[name].sum() == usage[name].sum()
 
 
-def test_a_fork_owns_its_own_answers_only_and_names_its_origin(store: Store) -> None:
-    frame = collect(store, CORPUS / "opencode" / "resumed" / "home").set_index("session_id")
+def test_a_fork_owns_its_own_answers_only_and_names_its_origin(file_store: Store) -> None:
+    home = CORPUS / "opencode" / "resumed" / "home"
+    frame = collect(file_store, home, READERS).set_index("session_id")
     fork = frame[frame["title"].str.contains("fork")].iloc[0]
     original = frame[~frame["title"].str.contains("fork")].iloc[0]
     assert (fork["requests"], fork["input_tokens"]) == (1, 9)
     assert (original["requests"], original["input_tokens"]) == (4, 717)
-    counts = store.counts()
+    counts = file_store.counts()
     assert (counts.usage_records, counts.requests) == (9, 5)
-    forked_from = {session.title: session.forked_from for session in store.sessions()}
+    forked_from = {session.title: session.forked_from for session in file_store.sessions()}
     assert forked_from[fork["title"]] == original["key"]
     assert forked_from[original["title"]] is None
 
 
-def test_a_subagent_belongs_to_its_parent(store: Store) -> None:
-    collect(store, CORPUS / "opencode" / "subagent" / "home")
-    parent, child = sorted(store.sessions(), key=lambda session: session.parent_key or "")
+def test_a_subagent_belongs_to_its_parent(file_store: Store) -> None:
+    collect(file_store, CORPUS / "opencode" / "subagent" / "home", READERS)
+    parent, child = sorted(file_store.sessions(), key=lambda session: session.parent_key or "")
     assert child.parent_key == parent.key
     assert parent.parent_key is None
 
 
-def test_the_plan_is_read(store: Store) -> None:
-    collect(store, CORPUS / "opencode" / "todo" / "home")
-    (session,) = store.sessions()
+def test_the_plan_is_read(file_store: Store) -> None:
+    collect(file_store, CORPUS / "opencode" / "todo" / "home", READERS)
+    (session,) = file_store.sessions()
     assert (session.todo_done, session.todo_total) == (1, 2)
 
 
-def test_a_running_opencode_tool_and_a_permission_that_is_asked_are_told(store: Store) -> None:
+def test_a_running_opencode_tool_and_a_permission_that_is_asked_are_told(file_store: Store) -> None:
     for tree, turn, words in (
         ("success_tool/home_mid0_1", "running", "bash: echo hi"),
         ("interactive/home_approval", "waiting", "permission to run bash: touch made.txt"),
     ):
-        collect(store, CORPUS / "opencode" / tree)
-        found = [session for session in store.sessions() if session.turn == turn]
+        collect(file_store, CORPUS / "opencode" / tree, READERS)
+        found = [session for session in file_store.sessions() if session.turn == turn]
         assert len(found) == 1
         assert (found[0].turn_detail or "").startswith(words)
 
 
-def test_a_running_cline_session_is_told_right(store: Store, tmp_path: Path) -> None:
+def test_a_running_cline_session_is_told_right(file_store: Store, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(CORPUS / "cline" / "success_tool" / "home_mid0_1", home)
     (own,) = (path for path in home.rglob("*.json") if path.stem == path.parent.name)
@@ -190,7 +157,7 @@ def test_a_running_cline_session_is_told_right(store: Store, tmp_path: Path) -> 
         started = datetime.fromtimestamp(fact.created_ms / 1000 + 5, UTC).isoformat()
         content = json.loads(own.read_text()) | {"pid": process.pid, "started_at": started}
         own.write_text(json.dumps(content))
-        row = collect(store, home).iloc[0]
+        row = collect(file_store, home, READERS).iloc[0]
     finally:
         process.kill()
         process.wait()
@@ -198,11 +165,11 @@ def test_a_running_cline_session_is_told_right(store: Store, tmp_path: Path) -> 
     assert row["activity"].startswith("run_commands: echo hi")
 
 
-def test_reading_the_corpus_leaves_no_trace(store: Store, tmp_path: Path) -> None:
+def test_reading_the_corpus_leaves_no_trace(file_store: Store, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(CORPUS / "opencode" / "success_tool" / "home", home)
     (database,) = home.rglob("opencode.db")
     before = (database.read_bytes(), database.stat().st_mtime_ns, os.listdir(database.parent))
-    collect(store, home)
+    collect(file_store, home, READERS)
     after = (database.read_bytes(), database.stat().st_mtime_ns, os.listdir(database.parent))
     assert after == before
