@@ -1,99 +1,25 @@
 """Reading on every core: the same facts, whatever becomes of the reading processes."""
 
 import os
-import signal
-import threading
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from lib import pool
 from lib.pool import Work, read_all
 from lib.readers.worker import Task
+from tests.pool_scenarios import SCENARIOS
 from tests.trees import Claude
 
-
-@pytest.fixture
-def work(tmp_path: Path) -> list[Work]:
-    paths = [Claude(tmp_path, f"s{n}").prompt("hello").say("hi").path for n in range(40)]
-    return [Work(Task("claude-code", os.fsencode(path), None), 1 << 20) for path in paths]
+TOP = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def forks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Reading is worth three processes; the ids of those that were started."""
-    started: list[int] = []
-    fork = os.fork
-
-    def remember() -> int:
-        pid = fork()
-        started.extend([pid] if pid else [])
-        return pid
-
-    monkeypatch.setattr(os, "fork", remember)
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    monkeypatch.setattr(pool, "WORTH_PROCESSES", 1)
-    return started
-
-
-def read(work: list[Work]) -> list[tuple[bytes, str]]:
-    return sorted(
-        (item.task.path, answer.facts.requests[0].key)
-        for group in read_all(work)
-        for item, answer in group
-        if answer.facts is not None
-    )
-
-
-def test_processes_give_the_same_facts_as_one(
-    work: list[Work], forks: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    many = read(work)
-    assert len(forks) == 3
-    monkeypatch.setattr(pool, "WORTH_PROCESSES", 1 << 40)
-    assert many == read(work)
-    assert len(many) == len(work)
-    assert len(forks) == 3
-
-
-def test_a_process_with_threads_reads_by_itself(work: list[Work], forks: list[int]) -> None:
-    done = threading.Event()
-    thread = threading.Thread(target=done.wait)
-    thread.start()
-    found = read(work)
-    done.set()
-    thread.join()
-    assert len(found) == len(work)
-    assert forks == []
-
-
-def test_a_killed_reader_takes_nothing_with_it(
-    work: list[Work], forks: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fork = os.fork
-
-    def kill_at_once() -> int:
-        pid = fork()
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-            time.sleep(0.05)
-        return pid
-
-    monkeypatch.setattr(os, "fork", kill_at_once)
-    assert len(read(work)) == len(work)
-    assert len(forks) == 3
-
-
-def test_readers_hold_nothing_of_their_parent_open(work: list[Work], forks: list[int]) -> None:
-    held: set[int] = set()
-    with open(__file__, "rb"):
-        for _ in read_all(work):
-            deadline = time.monotonic() + 10
-            while held != {3} and time.monotonic() < deadline:
-                held = {len(os.listdir(f"/proc/{pid}/fd")) for pid in forks}
-    assert held == {3}
-    assert not any(Path(f"/proc/{pid}").exists() for pid in forks)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_reading_processes_keep_their_promises(scenario: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.pool_scenarios", scenario, str(tmp_path)]
+    result = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_an_unreadable_file_is_answered_with_its_reason(tmp_path: Path) -> None:
