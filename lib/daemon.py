@@ -46,22 +46,31 @@ class AlreadyRunningError(RuntimeError):
     """Another daemon of this store and machine lives."""
 
 
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
-def sole_daemon(config: Settings) -> Generator[None]:
-    """Hold the lock of this store and machine.
+def sole_daemon(config: Settings, patience: float = 0.0) -> Generator[None]:
+    """Hold the lock of this store and machine; wait up to `patience` seconds for it.
 
     Raises AlreadyRunningError when another process holds it. The lock goes with the process,
     however that ends; the file stays.
     """
     config.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(config.lock_path, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        deadline = time.monotonic() + patience
+        while not (held := _lock(file.fileno())) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not held:
             file.seek(0)
             raise AlreadyRunningError(
                 f"A daemon of this store is already running (pid {file.read().strip() or '?'})."
-            ) from None
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -247,7 +256,8 @@ def run(config: Settings, once: bool) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with sole_daemon(config):
+    # Somebody who only asks whether a daemon lives holds the lock for a moment, too.
+    with sole_daemon(config, LOOK_SECONDS):
         store = Store.open(config.store_url)
         try:
             daemon = Daemon(store, config, stopping)
