@@ -23,10 +23,12 @@ Turn = Literal[
     "idle",
     "failed",
     "stopped",
+    "pending",
     "unknown",
 ]
 """What the session's newest turn is doing. `idle`: it was answered to the end.
-`stopped`: the user interrupted it. `retrying`: an API error is being retried."""
+`stopped`: the user interrupted it. `retrying`: an API error is being retried.
+`pending`: the session was created and waits to be started."""
 
 ErrorClass = Literal[
     "api",
@@ -92,6 +94,23 @@ class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The agent's version announces its live processes, so that silence means dead."""
     flags: list[str] = []
     """What the files are known to leave out or to be unable to say, as stable short words."""
+    specs: list[str] = []
+    """Folder names of the specs that its records or its server name: `168-orchestration`."""
+    server: str | None = None
+    """Base URL of the LeanSpec server that runs the session; None for a local one."""
+    runner: str | None = None
+    """What the server runs it with: `claude`."""
+    mode: str | None = None
+    """`guided` or `autonomous`, on a LeanSpec server."""
+    protocol: str | None = None
+    """How the server talks to the runner: `acp` or `subprocess`."""
+    exit_code: int | None = None
+    retry_of: str | None = None
+    """Key of the session that this one tries again."""
+    reported_tokens: int | None = None
+    """Tokens of all kinds as the source itself sums them, where it tells no single calls."""
+    reported_cost_usd: float | None = None
+    """What the agent itself says that the session has cost, where it says so for the whole."""
 
 
 class Request(msgspec.Struct, kw_only=True, array_like=True):
@@ -116,6 +135,8 @@ class Request(msgspec.Struct, kw_only=True, array_like=True):
     service_tier: str | None = None
     speed: str | None = None
     region: str | None = None
+    reported_cost_usd: float | None = None
+    """What the agent itself says that this call has cost."""
 
 
 class Evidence(msgspec.Struct, kw_only=True):
@@ -182,6 +203,8 @@ class FileState(msgspec.Struct, kw_only=True):
     """Unreadable records by reason."""
     skips: list[Skip] = []
     """The first of them, with their lines."""
+    unknown: dict[str, int] = {}
+    """Records, fields and words that the reader does not know, by name: the format has moved."""
     error: str | None = None
     """Why the file as a whole could not be read, at the last try."""
     gone: bool = False
@@ -249,3 +272,76 @@ class SourceRow(msgspec.Struct, kw_only=True):
     files: int = 0
     error: str | None = None
     checked_at: int = 0
+
+
+class ServerProject(msgspec.Struct, kw_only=True):
+    """A project that a LeanSpec server knows."""
+
+    id: str
+    name: str
+    path: str
+
+
+class ServerRunner(msgspec.Struct, kw_only=True):
+    """Something that a LeanSpec server can start a session with."""
+
+    id: str
+    name: str
+    available: bool | None = None
+    """None: the server has not looked."""
+
+
+class ServerRow(msgspec.Struct, kw_only=True):
+    """One LeanSpec server as one machine's daemon last found it."""
+
+    machine: str
+    url: str
+    """Without a slash at its end; never with a token."""
+    name: str
+    state: Literal["ok", "connecting", "unreachable", "refused", "no-leanspec", "off"] = (
+        "connecting"
+    )
+    """`refused`: the token is missing or wrong. `no-leanspec`: something else answers there."""
+    error: str | None = None
+    version: str | None = None
+    projects: list[ServerProject] = []
+    runners: list[ServerRunner] = []
+    default_runner: str | None = None
+    sessions: int = 0
+    checked_at: int = 0
+    """When it was last asked."""
+    seen_at: int | None = None
+    """When it last answered as it should."""
+    retry_at: int | None = None
+    """When it is asked again after a failure."""
+
+
+ActionKind = Literal["pause", "resume", "stop", "start", "retry", "delete", "archive", "create"]
+ActionState = Literal["requested", "running", "done", "refused", "failed", "unverified"]
+"""`refused`: whoever was asked said no. `unverified`: it was carried out, and its effect did
+not show in time or could not be looked at."""
+
+
+class Action(msgspec.Struct, kw_only=True):
+    """Something that a viewer asked to be done, and what became of it. Never deleted."""
+
+    id: str
+    """Made by whoever asks; the same id twice is one action."""
+    at: int
+    kind: ActionKind
+    by: str
+    """Who asked: the viewer's name, or the machine whose page it was."""
+    machine: str
+    """Whose daemon has to do it."""
+    session_key: str | None = None
+    """None for `create`."""
+    target: str = ""
+    """The session, or the server, in words of that moment."""
+    arguments: dict[str, str | list[str] | None] = {}
+    """For `create`: `server`, `project_path`, `specs`, `runner`, `mode`, `prompt`."""
+    state: ActionState = "requested"
+    outcome: str | None = None
+    """What became of it, in words; of a refusal the refuser's own."""
+    result_key: str | None = None
+    """Key of the session that it made."""
+    updated_at: int = 0

@@ -63,6 +63,9 @@ def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
         # The parent's process speaks for its subagent; what the parent's turn does, does not.
         claim = msgspec.structs.replace(claim, turn=None, detail=None, since=None)
     process = _process(session, claim)
+    if session.turn == "pending" and process != "dead":
+        created = session.started_at
+        return Status(process, "pending", "pending", None, "created and not started", created, None)
     if process == "suspended":
         return Status(
             process,
@@ -141,7 +144,7 @@ def _of_live(session: Session, claim: Evidence, now: int) -> Status:
             activity = None if over else session.error_message
         case "idle" | "stopped":
             status = "idle"
-        case "unknown":
+        case "pending" | "unknown":
             status = "unknown" if session.turns else "idle"
             reason = reason if session.turns else "alive, and no prompt yet"
     since = claim.since or session.turn_started_at
@@ -187,6 +190,8 @@ def _of_dead(session: Session, claim: Evidence | None) -> Status:
             return _ended(session, "cancelled", "interrupted by the user", "dead")
         case "running" | "waiting" | "retrying":
             return _of_dead_in_turn(session, claim)
+        case "pending":
+            return _ended(session, "cancelled", f"{gone} before it was started", "dead")
         case "unknown":
             if session.turns == 0:
                 return _ended(session, "completed", "closed without a prompt", "dead")
@@ -226,7 +231,7 @@ def _of_unknown(session: Session, claim: Evidence | None) -> Status:
             return _ended(session, "failed", f"last turn failed; {why}", "unknown")
         case "stopped":
             return _ended(session, "cancelled", f"interrupted by the user; {why}", "unknown")
-        case "running" | "waiting" | "retrying" | "unknown":
+        case "running" | "waiting" | "retrying" | "pending" | "unknown":
             state = _unknown(session, "unknown", why)
             return state._replace(may_live=claim is not None)
 

@@ -173,6 +173,7 @@ _CONTENT = (
     "service_tier",
     "speed",
     "region",
+    "reported_cost_usd",
 )
 
 
@@ -250,14 +251,15 @@ def _fullness(row: Excluded) -> list[ColumnElement[Any]]:
 
 
 def _remainder(row: Excluded) -> list[ColumnElement[Any]]:
-    unknown_time, unknown_word = literal_column("-1"), literal_column("''")
+    unknown_number, unknown_word = literal_column("-1"), literal_column("''")
     return [
-        func.coalesce(row.at, unknown_time),
+        func.coalesce(row.at, unknown_number),
         row.reasoning_tokens,
         row.web_search_requests,
         row.input_tokens,
         row.cache_read_tokens,
         row.cache_write_5m_tokens,
+        func.coalesce(row.reported_cost_usd, unknown_number),
         *(
             func.coalesce(word, unknown_word)
             for word in (row.model, row.service_tier, row.speed, row.region)

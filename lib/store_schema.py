@@ -1,4 +1,4 @@
-"""The store's tables. A row is a struct of `lib.model`, its columns in the order of the fields.
+"""The store's tables. A row is a struct of `lib.model`; what a migration added stands at the end.
 
 Times are milliseconds since the epoch, UTC. `version` is the store's version in which a row
 last changed. A new database gets these tables at once, an older one by `lib.migrations`; a test
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -27,9 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from lib.model import Skip
+from lib.model import ServerProject, ServerRunner, Skip
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration. Four digits, so that a later one compares greater."""
 
 VERSION_TABLE = "quarterdeck_schema"
@@ -152,6 +153,7 @@ file = Table(
     Column("skips", Json(list[Skip]), nullable=False),
     Column("error", Words),
     Column("gone", Boolean, nullable=False),
+    Column("unknown", Json(dict[str, int]), nullable=False, server_default="{}"),
 )
 
 session = Table(
@@ -191,6 +193,15 @@ session = Table(
     Column("flags", Json(list[str]), nullable=False),
     # Also moves when the session's requests, evidence or dismissal change.
     Column("version", BigInteger, nullable=False),
+    Column("specs", Json(list[str]), nullable=False, server_default="[]"),
+    Column("server", Words),
+    Column("runner", Words),
+    Column("mode", Words),
+    Column("protocol", Words),
+    Column("exit_code", BigInteger),
+    Column("retry_of", Words),
+    Column("reported_tokens", BigInteger),
+    Column("reported_cost_usd", Double),
     Index("session_version", "version"),
 )
 
@@ -219,6 +230,7 @@ request = Table(
     # The owner before `version`; its totals changed too.
     Column("previous_session_key", Words),
     Column("version", BigInteger, nullable=False),
+    Column("reported_cost_usd", Double),
     Index("request_session_key", "session_key"),
     Index("request_version", "version"),
 )
@@ -293,6 +305,43 @@ source = Table(
     Column("files", BigInteger, nullable=False),
     Column("error", Words),
     Column("checked_at", BigInteger, nullable=False),
+)
+
+server = Table(
+    "server",
+    metadata,
+    Column("machine", Words, primary_key=True),
+    Column("url", Words, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("error", Words),
+    Column("version", Words),
+    Column("projects", Json(list[ServerProject]), nullable=False),
+    Column("runners", Json(list[ServerRunner]), nullable=False),
+    Column("default_runner", Words),
+    Column("sessions", BigInteger, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),
+    Column("retry_at", BigInteger),
+)
+
+action = Table(
+    "action",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("machine", Words, nullable=False),
+    Column("session_key", Words),
+    Column("target", Words, nullable=False),
+    Column("arguments", Json(dict[str, str | list[str] | None]), nullable=False),
+    Column("state", Words, nullable=False),
+    Column("outcome", Words),
+    Column("result_key", Words),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("action_state", "machine", "state"),
+    Index("action_at", "at"),
 )
 
 schema_version = Table(

@@ -58,6 +58,7 @@ def a_claim(
         ("retrying", False, "failed", "api"),
         ("retrying", True, "cancelled", None),
         ("unknown", False, "unknown", None),
+        ("pending", False, "cancelled", None),
     ],
 )
 def test_a_dead_process_decides_by_how_the_transcript_ends(
@@ -194,3 +195,10 @@ def test_an_unknown_session_that_may_live_stays_in_sight() -> None:
     session = a_session(turn="running", registered=False)
     state = derive(session, [a_claim("unknown", source="process-table")], NOW)
     assert section(state, NOW - 40 * RECENT_MS, NOW) == "running"
+
+
+@pytest.mark.parametrize("process", ["alive", "unknown"])
+def test_a_session_that_waits_to_be_started_is_pending(process: Process) -> None:
+    state = derive(a_session(turn="pending", turns=0), [a_claim(process)], NOW)
+    assert (state.status, state.since) == ("pending", NOW - 60_000)
+    assert section(state, NOW, NOW) == "pending"

@@ -82,7 +82,13 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 TABLES_OF = {
-    "sqlite": "SELECT name, sql FROM sqlite_master ORDER BY name",
+    # Not the statement that made a table: that of an altered one is laid out in another way.
+    "sqlite": """
+        SELECT m.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, ''
+        FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'
+        UNION ALL
+        SELECT name, 0, '', '', 0, '', 0, sql FROM sqlite_master WHERE type = 'index'
+        ORDER BY 1, 2""",
     "postgresql": """
         SELECT table_name, column_name, ordinal_position::text, data_type, is_nullable,
             character_maximum_length::text, column_default, collation_name, is_identity
