@@ -16,6 +16,8 @@ LONGEST_ERROR = 20_000
 """Characters of an error that are sent to the browser."""
 LONGEST_LINE = 300
 """Characters of a title or message that are sent to the browser."""
+SPECS_SHOWN = 3
+"""Specs that a card names; of more it tells the number."""
 
 
 class View(NamedTuple):
@@ -213,10 +215,14 @@ def _line(words: str) -> str:
 
 
 def _tags(row: Row, machine: bool) -> list[str]:
-    names = ["agent_label", "project", "branch", "spec"]
+    tags = [row.get(name) for name in ("agent_label", "project", "branch")]
+    specs = row.get("specs") or []
+    tags += specs[:SPECS_SHOWN]
+    if len(specs) > SPECS_SHOWN:
+        tags.append(f"+ {len(specs) - SPECS_SHOWN} specs")
     if machine and not row.get("sample"):
-        names.append("machine")
-    return list(dict.fromkeys(found for name in names if (found := text(row.get(name)))))
+        tags.append(row.get("machine"))
+    return list(dict.fromkeys(found for tag in tags if (found := text(tag))))
 
 
 def _meta(row: Row, over: bool) -> list[str]:

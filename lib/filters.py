@@ -50,7 +50,7 @@ _SEARCHED = (
     "first_prompt",
     "last_message",
     "error_message",
-    "spec",
+    "specs",
     "project",
     "project_path",
 )

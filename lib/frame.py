@@ -20,7 +20,7 @@ from lib import pricing, status
 from lib.figures import QUARTER_HOUR_MS, Figures, figures, total
 from lib.model import Evidence, Session
 from lib.readers import LABELS
-from lib.specs import spec_of
+from lib.specs import specs_of
 from lib.store import SessionRow, Store
 
 SILENT_MS = 120_000
@@ -180,8 +180,9 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     """Every session and subagent in the store, one row each, as things stand at `now` (ms).
 
     Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`, `machine`,
-    `project_path`, `project` (short name), `branch`, `spec`, `title`, `first_prompt`,
-    `last_message`, `model` (of the newest call), `models`, `sample`, `flags`.
+    `project_path`, `project` (short name), `branch`, `specs` (a list), `spec` (the first
+    of them), `title`, `first_prompt`, `last_message`, `model` (of the newest call), `models`,
+    `sample`, `flags`.
     State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
     `error_message`, and the UTC times in `TIMES`; `duration_ms` of ended sessions; `turns`,
     `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
@@ -231,6 +232,7 @@ def today_totals(store: Store, timezone: tzinfo, now: int) -> Figures:
 
 
 def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
+    specs = specs_of(session)
     return {
         "key": session.key,
         "agent": session.agent,
@@ -241,7 +243,8 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "machine": session.machine,
         "project_path": session.project_path,
         "branch": session.branch,
-        "spec": spec_of(session.branch, session.first_prompt),
+        "spec": specs[0] if specs else None,
+        "specs": specs,
         "title": session.title or session.first_prompt,
         "first_prompt": session.first_prompt,
         "last_message": session.last_message,

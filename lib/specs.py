@@ -1,16 +1,60 @@
-"""Which spec a session works on, as far as its names tell.
+"""Which specs a session works on, as far as names tell.
 
 LeanSpec keeps a spec in `specs/<number>-<name>/` and names branches after it (`168-orchestration`,
-`feature/168-orchestration`).
+`feature/168-orchestration`). Several may be meant, and often none is.
 """
 
 import re
+from urllib.parse import urlencode
 
-_IN_BRANCH = re.compile(r"(?:^|/)(\d{2,4}-[a-z0-9][a-z0-9-]*)$")
-_IN_TEXT = re.compile(r"(?<![\w-])specs/(\d{2,4}-[a-z0-9][a-z0-9-]*)")
+from lib.model import Session
+
+MOST_SPECS = 8
+"""Of a session. Whoever reads through a whole folder of specs works on none of the later ones."""
+
+_NAME = r"\d{2,4}-[a-z0-9][a-z0-9_-]*"
+_FLAGS = re.IGNORECASE | re.ASCII
+_WHOLE = re.compile(_NAME, _FLAGS)
+_IN_BRANCH = re.compile(rf"(?:^|/)({_NAME})$", _FLAGS)
+_IN_TEXT = re.compile(rf"(?<![\w-])specs[/\\]+(?:archived[/\\]+)?({_NAME})(?![\w-])", _FLAGS)
+_MOST_TEXT = 20_000
+_LONGEST_NAME = 120
 
 
-def spec_of(branch: str | None, prompt: str | None) -> str | None:
-    """The spec that the branch is named after, or else the first one that the prompt names."""
-    found = _IN_BRANCH.search(branch or "") or _IN_TEXT.search(prompt or "")
-    return found[1] if found else None
+def is_spec_name(name: str) -> bool:
+    """Whether this can be the name of a spec's folder: a number, a dash and plain characters."""
+    return len(name) <= _LONGEST_NAME and _WHOLE.fullmatch(name) is not None
+
+
+def names_in(text: str) -> list[str]:
+    """The specs whose folders `text` names (`specs/168-orchestration/…`), in its order."""
+    if "specs" not in text:
+        return []
+    found = (match[1] for match in _IN_TEXT.finditer(text[:_MOST_TEXT]))
+    return [name for name in dict.fromkeys(found) if len(name) <= _LONGEST_NAME]
+
+
+def specs_of(session: Session) -> list[str]:
+    """The specs of a session, the one that is most surely meant first.
+
+    On a server those that the server names; else the one that the branch is named after, then
+    those in the prompt, then those whose files the session touched.
+    """
+    branch = _IN_BRANCH.search(session.branch or "")
+    named = [branch[1]] if branch is not None else []
+    named += names_in(session.first_prompt or "")
+    ordered = [*session.specs, *named] if session.server else [*named, *session.specs]
+    return [name for name in dict.fromkeys(ordered) if is_spec_name(name)][:MOST_SPECS]
+
+
+def note_touched(specs: list[str], text: object) -> None:
+    """Add to `specs`, of which there are at most `MOST_SPECS`, those whose files `text` names."""
+    if isinstance(text, str) and "specs" in text and len(specs) < MOST_SPECS:
+        specs.extend(name for name in names_in(text) if name not in specs)
+        del specs[MOST_SPECS:]
+
+
+def page_link(project: str | None, name: str) -> str:
+    """Address of the page of a spec, relative to the board's."""
+    asked = {"project": project, "spec": name} if project else {"spec": name}
+    return f"spec?{urlencode(asked)}"

@@ -118,8 +118,13 @@ def test_an_activity_is_shown_as_it_is_and_a_message_in_quotes() -> None:
     assert (idle["latest"], idle["quoted"]) == ("Done. Anything else?", True)
 
 
+def test_tags_name_three_specs_and_how_many_more() -> None:
+    names = [f"{number:03}-part" for number in range(5)]
+    assert card(one(specs=names), VIEW)["tags"][3:] == [*names[:3], "+ 2 specs"]
+
+
 def test_tags_name_each_thing_once() -> None:
-    tags = card(one(branch="042-dark-mode", spec="042-dark-mode"), VIEW)["tags"]
+    tags = card(one(branch="042-dark-mode", specs=["042-dark-mode"]), VIEW)["tags"]
     assert tags == ["Claude Code", "alpha", "042-dark-mode"]
     assert card(one(project_path=None, branch=None), VIEW, machine=True)["tags"] == [
         "Claude Code",

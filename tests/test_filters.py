@@ -15,7 +15,7 @@ ROWS = a_frame(
     a_row("s1", project_path="/w/alpha", branch="main", models=["sonnet"]),
     a_row("s2", project_path="/w/beta", branch=None, models=["opus", "sonnet"]),
     an_ended_row("s3", project_path="/w/alpha", status="failed", error_message="Boom at line 7"),
-    an_ended_row("s4", project_path="/w/alpha", agent="codex", models=[], spec="042-dark-mode"),
+    an_ended_row("s4", project_path="/w/alpha", agent="codex", models=[], specs=["042-dark-mode"]),
     an_ended_row("s5", ago=3 * DAY, project_path="/w/alpha"),
     an_ended_row("s6", dismissed_at=HOUR, project_path=None),
     a_row("s1/sub", parent_key="claude-code:s1", project_path="/w/alpha"),
