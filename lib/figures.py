@@ -21,6 +21,9 @@ class Figures(NamedTuple):
     cost_usd: float = 0.0
     """Of the priced calls only."""
     unpriced_requests: int = 0
+    cache_savings_usd: float = 0.0
+    """How much more the priced calls would have cost with no cache; below zero where the cache
+    was written and not read."""
 
     @property
     def total_tokens(self) -> int:
@@ -42,7 +45,8 @@ def figures(usage: Usage, agent: str) -> Figures:
     """One group of calls of one model, hour and price band, priced."""
     at = None if usage.quarter_hour is None else usage.quarter_hour * QUARTER_HOUR_MS
     terms = pricing.Terms(usage.service_tier, usage.speed, usage.region)
-    cost = pricing.cost_usd(pricing.rates(agent, usage.model, at, usage.band, terms), usage)
+    rates = pricing.rates(agent, usage.model, at, usage.band, terms)
+    cost = pricing.cost_usd(rates, usage)
     return Figures(
         requests=usage.requests,
         input_tokens=usage.input_tokens,
@@ -52,6 +56,7 @@ def figures(usage: Usage, agent: str) -> Figures:
         reasoning_tokens=usage.reasoning_tokens,
         cost_usd=cost or 0.0,
         unpriced_requests=0 if cost is not None else usage.requests,
+        cache_savings_usd=pricing.cache_savings_usd(rates, usage) if rates and cost else 0.0,
     )
 
 

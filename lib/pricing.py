@@ -128,6 +128,15 @@ def cost_usd(rates: Rates | None, usage: Tokens) -> float | None:
     return None if rates.web_search is None else cost + usage.web_search_requests * rates.web_search
 
 
+def cache_savings_usd(rates: Rates, usage: Tokens) -> float:
+    """USD that `usage` would have cost more, had its whole prompt been billed as input."""
+    return (
+        usage.cache_read_tokens * (rates.input - rates.cache_read)
+        + usage.cache_write_5m_tokens * (rates.input - rates.cache_write_5m)
+        + usage.cache_write_1h_tokens * (rates.input - rates.cache_write_1h)
+    )
+
+
 @lru_cache(maxsize=1)
 def thresholds() -> tuple[int, ...]:
     """Every prompt size above which some model's price changes, smallest first.

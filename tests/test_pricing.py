@@ -314,3 +314,15 @@ def test_a_price_names_its_source() -> None:
 )
 def test_the_context_window_is_the_model_s(model: str | None, window: int | None) -> None:
     assert pricing.context_window(model) == window
+
+
+@given(read=st.integers(0, 10**6), short=st.integers(0, 10**6), long=st.integers(0, 10**6))
+def test_what_a_cache_saves_is_the_difference_to_billing_all_of_it_as_input(
+    read: int, short: int, long: int
+) -> None:
+    rates = pricing.rates("claude-code", "claude-sonnet-4-5", NOON, 0)
+    assert rates is not None
+    cached = Tally(0, 5, read, short, long)
+    without = Tally(read + short + long, 5)
+    expected = (pricing.cost_usd(rates, without) or 0) - (pricing.cost_usd(rates, cached) or 0)
+    assert pricing.cache_savings_usd(rates, cached) == pytest.approx(expected, abs=1e-9)

@@ -1,0 +1,91 @@
+"""An error's signature: what stays the same when the same thing fails again.
+
+A message is told apart from another by its words, not by the paths, ids, numbers, times and
+quoted values in it. `RULES` take those out, one kind a rule, in order. A signature is stable:
+the normal form of a normal form is itself.
+"""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from lib.model import ErrorClass
+
+LONGEST_SIGNATURE = 240
+"""Characters of a normal form; what follows rarely tells two causes apart."""
+_LONGEST_READ = 4_000
+
+
+class Rule(NamedTuple):
+    """One kind of varying text, and what stands for it."""
+
+    name: str
+    pattern: re.Pattern[str]
+    replacement: str
+
+
+class Signature(NamedTuple):
+    """What groups failures."""
+
+    id: str
+    """Short and stable, for links and notes."""
+    error_class: ErrorClass
+    text: str
+    """The message in its normal form, for people."""
+
+
+def _rule(name: str, pattern: str, replacement: str) -> Rule:
+    return Rule(name, re.compile(pattern), replacement)
+
+
+RULES: tuple[Rule, ...] = (
+    _rule("terminal colours", r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))", ""),
+    # The program's own sentence about a killed turn: the tool matters, its command does not.
+    _rule("command of a tool", r"(in the middle of a turn \([\w.-]+): .*\)", r"\1)"),
+    _rule("web address", r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>)\]]+[^\s'\"<>)\].,;:]", "<url>"),
+    _rule("mail address", r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+", "<mail>"),
+    _rule("network address", r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<address>"),
+    _rule(
+        "time",
+        r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+        r"|\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[ap]m\b)?",
+        "<time>",
+    ),
+    _rule(
+        "identifier",
+        r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
+        r"|\b[A-Za-z]{2,8}_(?=\w*\d)[A-Za-z0-9_]{4,}\b",
+        "<id>",
+    ),
+    _rule("quoted value", r"\"[^\"\n]{1,400}\"|“[^”\n]{1,400}”|`[^`\n]{1,400}`", "<value>"),
+    _rule("value in single quotes", r"(?<![\w'])'[^'\n]{1,400}'(?!\w)", "<value>"),
+    _rule(
+        "path",
+        r"(?<![\w<./\\])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@%+~-]+){1,}[/\\]?(?::\d+(?::\d+)?)?"
+        r"|(?<![\w<./\\])[\w.@%+-]+(?:/[\w.@%+-]+)+\.[A-Za-z]\w{0,4}(?![\w/])(?::\d+(?::\d+)?)?"
+        r"|(?<![\w<./\\])[\w.@%+-]+\.[A-Za-z]\w{0,4}:\d+(?::\d+)?",
+        "<path>",
+    ),
+    _rule(
+        "hash", r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b|\b0x[0-9a-fA-F]+\b", "<hash>"
+    ),
+    # A status that a server answered with says what went wrong; every other number varies.
+    _rule("number", r"(?<![\w<])(?![45]\d\d(?![\w.,]?\d))[+-]?\d+(?:[.,]\d+)*", "<n>"),
+    _rule("space", r"\s+", " "),
+)
+
+
+def normal_form(message: str) -> str:
+    """`message` without what varies from one failure to the next."""
+    text = message[:_LONGEST_READ]
+    for rule in RULES:
+        text = rule.pattern.sub(rule.replacement, text)
+    return text.strip()[:LONGEST_SIGNATURE].rstrip()
+
+
+def signature(error_class: ErrorClass | None, message: str | None) -> Signature:
+    """The signature of an error. One without a message is told by its class alone."""
+    kind: ErrorClass = error_class or "unknown"
+    text = normal_form(message or "")
+    digest = hashlib.sha256(f"{kind}\n{text}".encode(errors="surrogatepass")).hexdigest()
+    return Signature(digest[:12], kind, text)

@@ -1,0 +1,171 @@
+"""The ledger: every group of calls with what it can be grouped by, in the viewer's time.
+
+One row is what `lib.frame.load_usage` gives: the calls of one session to one model in one
+quarter hour. A subagent's calls stand with the session that the user started.
+"""
+
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+Bucket = Literal["hour", "day", "week", "month"]
+Dimension = Literal["tool", "model", "project", "spec", "branch", "machine", "session"]
+
+NONE = "–"
+"""What stands for a missing project, branch, spec or model."""
+DIMENSIONS: dict[Dimension, str] = {
+    "tool": "agent_label",
+    "model": "model",
+    "project": "project",
+    "spec": "spec",
+    "branch": "branch",
+    "machine": "machine",
+    "session": "top_key",
+}
+"""What calls can be grouped by, and the ledger's column of it."""
+TOKEN_KINDS = {
+    "input_tokens": "Input",
+    "output_tokens": "Output",
+    "cache_write_tokens": "Cache write",
+    "cache_read_tokens": "Cache read",
+}
+FIGURES = [
+    "requests",
+    *TOKEN_KINDS,
+    "reasoning_tokens",
+    "cost_usd",
+    "cache_savings_usd",
+    "unpriced_requests",
+]
+_DEEPEST = 8
+
+
+class Period(NamedTuple):
+    """A span of time, its end excluded. None: open on that side."""
+
+    start: pd.Timestamp | None
+    end: pd.Timestamp | None
+
+    def previous(self) -> "Period | None":
+        """The span of the same length before this one; None where this one has no start.
+
+        Whole days stay whole days in the zone of the start, across a change of the clocks.
+        """
+        if self.start is None or self.end is None:
+            return None
+        zone = self.start.tzinfo
+        length = self.end.tz_localize(None) - self.start.tz_localize(None)
+        before = (self.start.tz_localize(None) - length).tz_localize(
+            zone, ambiguous=True, nonexistent="shift_forward"
+        )
+        return Period(before, self.start)
+
+
+PRESETS = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    "month": "This month",
+    "last-month": "Last month",
+    "year": "This year",
+    "all": "All time",
+}
+
+
+def preset(name: str, zone: tzinfo, now: pd.Timestamp) -> Period:
+    """The span that a preset means at `now`, in days of `zone`. Raises KeyError for another."""
+    today = now.tz_convert(zone).date()
+    first = today.replace(day=1)
+    spans: dict[str, tuple[date, date]] = {
+        "today": (today, today),
+        "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
+        "7d": (today - timedelta(days=6), today),
+        "30d": (today - timedelta(days=29), today),
+        "month": (first, today),
+        "last-month": ((first - timedelta(days=1)).replace(day=1), first - timedelta(days=1)),
+        "year": (today.replace(month=1, day=1), today),
+    }
+    return Period(None, None) if name == "all" else days(*spans[name], zone)
+
+
+def days(first: date, last: date, zone: tzinfo) -> Period:
+    """From the first moment of one day to the last of another, in `zone`."""
+    return Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+
+
+def _midnight(day: date, zone: tzinfo) -> pd.Timestamp:
+    # By datetime: a day may begin at one o'clock, or twice.
+    moment = datetime.combine(day, time(), zone)
+    return pd.Timestamp(moment.timestamp(), unit="s", tz="UTC").tz_convert(zone)
+
+
+def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """`usage` with the columns of `DIMENSIONS`, `title`, `status`; samples left out.
+
+    Both are frames of `lib.frame`, of one store at one moment.
+    """
+    real = sessions[~sessions["sample"]]
+    known = real.set_index("key")
+    tops = _tops(known["parent_key"])
+    names = ["agent_label", "project", "spec", "branch", "machine", "title", "status"]
+    of_top = known[names].reindex(tops.to_numpy())
+    of_top.index = tops.index
+    found = usage[usage["session_key"].isin(known.index)].reset_index(drop=True)
+    keys = found["session_key"]
+    for name in names:
+        found[name] = keys.map(of_top[name])
+    found["top_key"] = keys.map(tops)
+    for column in DIMENSIONS.values():
+        found[column] = found[column].astype("object").fillna(NONE)
+    return found
+
+
+def _tops(parents: "pd.Series[str]") -> "pd.Series[str]":
+    """Key of each session to that of the session at its top, as far as it is known."""
+    tops = pd.Series(parents.index, index=parents.index, dtype="object")
+    for _ in range(_DEEPEST):
+        above = tops.map(parents)
+        has = above.notna() & above.isin(parents.index)
+        if not has.any():
+            break
+        tops = tops.where(~has, above)
+    return tops
+
+
+def within(rows: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """The rows of a period. Calls without a time are in no period but the whole."""
+    if period.start is None and period.end is None:
+        return rows
+    chosen = rows["at"].notna()
+    if period.start is not None:
+        chosen &= rows["at"] >= period.start
+    if period.end is not None:
+        chosen &= rows["at"] < period.end
+    return rows[chosen]
+
+
+def buckets(
+    at: "pd.Series[pd.Timestamp]", bucket: Bucket, zone: tzinfo
+) -> "pd.Series[pd.Timestamp]":
+    """Start of the hour, day, week (Monday) or month of each moment, on the clocks of `zone`.
+
+    The hour that the clocks show twice is two buckets with one name.
+    """
+    local = at.dt.tz_convert(zone).dt.tz_localize(None)
+    if bucket == "hour":
+        return local.dt.floor("h")
+    if bucket == "day":
+        return local.dt.normalize()
+    return local.dt.to_period("W" if bucket == "week" else "M").dt.start_time
+
+
+def grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Figures by the columns `by`, most expensive first, with `sessions` and `total_tokens`."""
+    sums = rows.groupby(by, dropna=False, observed=True, sort=False)
+    found = sums[FIGURES].sum()
+    found["sessions"] = sums["top_key"].nunique()
+    found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
+    order = ["cost_usd", "total_tokens"]
+    return found.sort_values(order, ascending=False, kind="stable").reset_index()
