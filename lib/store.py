@@ -27,13 +27,16 @@ from sqlalchemy import (
 )
 
 from lib.model import DaemonRow, Event, Evidence, FileState, SourceRow
+from lib.store_actions import Actions, retried
 from lib.store_engine import (
     StoreError,
     StoreTooNew,
     bring_up_to_date,
     connect,
+    next_version,
     plain_errors,
     reading,
+    set_version,
     writing,
 )
 from lib.store_merge import (
@@ -78,6 +81,7 @@ class Store:
 
     def __init__(self, engine: Engine):
         self._engine = engine
+        self.actions = Actions(engine)
         self._files = file_upsert(engine.dialect)
         self._sessions = session_upsert(engine.dialect)
         self._requests = request_upsert(engine.dialect)
@@ -115,7 +119,7 @@ class Store:
     def write(self, batch: Batch) -> bool:
         """Write all of `batch` in one transaction; return whether anything was new."""
         with writing(self._engine) as connection:
-            version = _next_version(connection)
+            version = next_version(connection)
             files = _send(connection, self._files, self._files.rows(batch.files))
             versions = [version] * len(batch.sessions)
             sessions = self._sessions.rows(batch.sessions, version=versions)
@@ -133,7 +137,7 @@ class Store:
                 _insert_new_events(connection, batch.events)
                 visible = True
             if visible:
-                _set_version(connection, version)
+                set_version(connection, version)
         return files or visible
 
     def file_states(self, machine: str) -> dict[str, FileState]:
@@ -150,10 +154,16 @@ class Store:
             return [FileRow._make(row) for row in rows]
 
     def sessions(self, since: int = 0) -> list[SessionRow]:
-        """Sessions that changed after a version, or whose requests, evidence or dismissal did."""
+        """Sessions that changed after a version, or whose requests, evidence, dismissal or actions
+        did. What a retry made is known from the retry, for its source can't tell.
+        """
+        retries = retried()
+        columns = [column for column in session.c if column.name != "retry_of"]
+        retry_of = func.coalesce(retries.c.retry_of, session.c.retry_of).label("retry_of")
         statement = (
-            select(session, dismissal.c.at.label("dismissed_at"))
+            select(*columns, retry_of, dismissal.c.at.label("dismissed_at"))
             .join_from(session, dismissal, dismissal.c.session_key == session.c.key, isouter=True)
+            .join(retries, retries.c.key == session.c.key, isouter=True)
             .where(session.c.version > since)
         )
         with reading(self._engine) as connection:
@@ -205,12 +215,12 @@ class Store:
 
     def _set_dismissal(self, key: str, at: int | None) -> None:
         with writing(self._engine) as connection:
-            version = _next_version(connection)
+            version = next_version(connection)
             connection.execute(delete(dismissal).where(dismissal.c.session_key == key))
             if at is not None:
                 connection.execute(insert(dismissal).values(session_key=key, at=at))
             connection.execute(update(session).where(session.c.key == key).values(version=version))
-            _set_version(connection, version)
+            set_version(connection, version)
 
     def save_daemon(self, row: DaemonRow) -> None:
         """Replace what the machine's daemon says of itself."""
@@ -245,26 +255,13 @@ class Store:
         """Delete everything that one machine wrote, with the calls that its sessions own."""
         keys = select(session.c.key).where(session.c.machine == machine)
         with writing(self._engine) as connection:
-            version = _next_version(connection)
+            version = next_version(connection)
             for table in (request, event, dismissal):
                 connection.execute(delete(table).where(table.c.session_key.in_(keys)))
             for table in (file, session, evidence, daemon, source):
                 connection.execute(delete(table).where(table.c.machine == machine))
             connection.execute(update(store_state).values(removed_version=version))
-            _set_version(connection, version)
-
-
-def _next_version(connection: Connection) -> int:
-    """The version of this transaction. Others that write wait from here until it ends.
-
-    So versions become visible in their order, and no reader passes over a late one.
-    """
-    statement = select(store_state.c.version).with_for_update()
-    return connection.execute(statement).scalar_one() + 1
-
-
-def _set_version(connection: Connection, version: int) -> None:
-    connection.execute(update(store_state).values(version=version))
+            set_version(connection, version)
 
 
 def _send(connection: Connection, upsert: Upsert, rows: list[tuple[Any, ...]]) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
+    update,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -85,6 +86,20 @@ def _writing(engine: Engine) -> Generator[Connection]:
         connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         with connection.begin():
             yield connection
+
+
+def next_version(connection: Connection) -> int:
+    """The version of this transaction. Others that write wait from here until it ends.
+
+    So versions become visible in their order, and no reader passes over a late one.
+    """
+    statement = select(store_state.c.version).with_for_update()
+    return connection.execute(statement).scalar_one() + 1
+
+
+def set_version(connection: Connection, version: int) -> None:
+    """Make `version` the store's, so that readers notice this transaction."""
+    connection.execute(update(store_state).values(version=version))
 
 
 def bring_up_to_date(engine: Engine) -> None:
