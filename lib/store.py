@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from lib.model import DaemonRow, Event, Evidence, FileState, SourceRow
+from lib.model import DaemonRow, Event, Evidence, FileState, ServerRow, SourceRow
 from lib.store_actions import Actions, retried
 from lib.store_engine import (
     StoreError,
@@ -55,6 +55,7 @@ from lib.store_schema import (
     evidence,
     file,
     request,
+    server,
     session,
     source,
     store_state,
@@ -107,7 +108,7 @@ class Store:
         self._engine.dispose()
 
     def version(self) -> int:
-        """Moves with every visible change. Files, daemons and sources don't move it."""
+        """Moves with every visible change. Files, daemons, sources and servers don't move it."""
         with reading(self._engine) as connection:
             return connection.execute(select(store_state.c.version)).scalar_one()
 
@@ -243,6 +244,23 @@ class Store:
             rows = connection.execute(select(source).order_by(*order))
             return [SourceRow(**row) for row in rows.mappings()]
 
+    def save_servers(self, machine: str, rows: Sequence[ServerRow]) -> None:
+        """Replace what one machine's daemon knows of its LeanSpec servers; `rows` are all of them.
+
+        Like daemons and sources they don't move the version.
+        """
+        with writing(self._engine) as connection:
+            connection.execute(delete(server).where(server.c.machine == machine))
+            if rows:
+                connection.execute(insert(server), [msgspec.structs.asdict(row) for row in rows])
+
+    def servers(self) -> list[ServerRow]:
+        """Every machine's LeanSpec servers."""
+        order = (server.c.machine, server.c.name, server.c.url)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(server).order_by(*order))
+            return [ServerRow(**row) for row in rows.mappings()]
+
     def _replace(self, table: Table, rows: Sequence[DaemonRow | SourceRow]) -> None:
         if not rows:
             return
@@ -258,7 +276,7 @@ class Store:
             version = next_version(connection)
             for table in (request, event, dismissal):
                 connection.execute(delete(table).where(table.c.session_key.in_(keys)))
-            for table in (file, session, evidence, daemon, source):
+            for table in (file, session, evidence, daemon, source, server):
                 connection.execute(delete(table).where(table.c.machine == machine))
             connection.execute(update(store_state).values(removed_version=version))
             set_version(connection, version)
