@@ -38,7 +38,7 @@ def usage_frame(*groups: dict[str, Any]) -> pd.DataFrame:
     }
     columns = ["session_key", "agent", "model", "at", *FIGURES]
     frame = pd.DataFrame([{**known, **group} for group in groups], columns=columns)
-    frame["at"] = pd.to_datetime(frame["at"], utc=True)
+    frame["at"] = pd.to_datetime(frame["at"], utc=True, format="ISO8601")
     for column in ("cost_usd", "cache_savings_usd"):
         frame[column] = frame[column].astype("float64")
     return frame

@@ -1,0 +1,177 @@
+"""Where the money goes: the figures above the charts, the burn rate and the forecast.
+
+All take a `lib.ledger.ledger`, so that a figure here is the sum of what a table or chart shows.
+Money is US dollars at list prices; calls without a known price are counted apart, never as 0.
+"""
+
+from datetime import tzinfo
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib.ledger import TOKEN_KINDS, Bucket, Period, buckets, within
+
+HISTORY_DAYS = 28
+"""Days before today that a forecast goes by."""
+SPREAD = 1.2816
+"""Standard deviations to each side that hold the middle 80% of a normal distribution."""
+
+
+class Headline(NamedTuple):
+    """The figures of one period."""
+
+    cost_usd: float | None
+    """None where there were calls and none could be priced."""
+    unpriced_requests: int
+    requests: int
+    sessions: int
+    input_tokens: int
+    output_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+    cache_share: float | None
+    """Of all tokens of all prompts, how many were read from a cache: 0 to 1."""
+    cache_savings_usd: float
+    completed_sessions: int
+    cost_per_completed_usd: float | None
+    """Cost of the sessions that are completed, by session."""
+    failed_sessions: int
+    wasted_usd: float
+    """Cost of the sessions that failed."""
+
+    @property
+    def total_tokens(self) -> int:
+        """Every token that was sent or received, once."""
+        return sum(int(getattr(self, kind)) for kind in TOKEN_KINDS)
+
+
+def headline(rows: pd.DataFrame) -> Headline:
+    """The figures of `rows`, which are a period of a ledger."""
+    tokens = {kind: int(rows[kind].sum()) for kind in TOKEN_KINDS}
+    prompt = sum(tokens.values()) - tokens["output_tokens"]
+    requests, unpriced = int(rows["requests"].sum()), int(rows["unpriced_requests"].sum())
+    completed, failed = (rows[rows["status"] == status] for status in ("completed", "failed"))
+    completed_sessions = int(completed["top_key"].nunique())
+    return Headline(
+        cost_usd=None if requests and requests == unpriced else float(rows["cost_usd"].sum()),
+        unpriced_requests=unpriced,
+        requests=requests,
+        sessions=int(rows["top_key"].nunique()),
+        cache_share=tokens["cache_read_tokens"] / prompt if prompt else None,
+        cache_savings_usd=float(rows["cache_savings_usd"].sum()),
+        completed_sessions=completed_sessions,
+        cost_per_completed_usd=(
+            float(completed["cost_usd"].sum()) / completed_sessions if completed_sessions else None
+        ),
+        failed_sessions=int(failed["top_key"].nunique()),
+        wasted_usd=float(failed["cost_usd"].sum()),
+        **tokens,
+    )
+
+
+class Change(NamedTuple):
+    """A figure against that of the period before."""
+
+    by: float
+    share: float | None
+    """`by` as a share of the earlier figure; None where that was 0."""
+
+
+def change(now: float | None, before: float | None) -> Change | None:
+    """From `before` to `now`; None where one of them is not known."""
+    if now is None or before is None:
+        return None
+    return Change(now - before, (now - before) / before if before else None)
+
+
+class Forecast(NamedTuple):
+    """What a period will have cost at its end."""
+
+    spent_usd: float
+    expected_usd: float
+    low_usd: float
+    """One time in ten it will be less."""
+    high_usd: float
+    """One time in ten it will be more."""
+    days_of_history: int
+    """What it is based on, today excluded; with fewer than three there is no spread to speak of."""
+
+
+def forecast(rows: pd.DataFrame, whole: Period, zone: tzinfo, now: pd.Timestamp) -> Forecast | None:
+    """The cost of `whole`, a period that holds `now`, at its end; None without any history.
+
+    What was spent, and for the rest of today and each day to come what such a time of day and
+    such a day cost on average in the last four weeks, days without any work included. Days vary
+    independently of each other, so the spread grows with the root of their number.
+    """
+    if whole.start is None or whole.end is None:
+        return None
+    local = now.tz_convert(zone)
+    spent = float(within(rows, Period(whole.start, now))["cost_usd"].sum())
+    daily = _daily(rows, zone, local)
+    if daily.empty:
+        return None
+    time_of_day = local.tz_localize(None) - local.tz_localize(None).normalize()
+    after = _daily(rows, zone, local, after=time_of_day).reindex(daily.index, fill_value=0.0)
+    last_day = whole.end.tz_convert(zone).tz_localize(None).normalize()
+    days_left = max(0, (last_day - local.tz_localize(None).normalize()).days - 1)
+    expected = spent + float(after.mean()) + days_left * float(daily.mean())
+    several = len(daily) > 1
+    variance = float(after.var() + days_left * daily.var()) if several else 0.0
+    half = SPREAD * variance**0.5
+    return Forecast(spent, expected, max(spent, expected - half), expected + half, len(daily))
+
+
+def _daily(
+    rows: pd.DataFrame, zone: tzinfo, local: pd.Timestamp, after: pd.Timedelta | None = None
+) -> "pd.Series[float]":
+    """Cost by day before today, from the first day with a call on; `after` a time of day only."""
+    known = rows[rows["at"].notna()]
+    day = buckets(known["at"], "day", zone)
+    today = local.tz_localize(None).normalize()
+    recent = (day < today) & (day >= today - pd.Timedelta(days=HISTORY_DAYS))
+    if not recent.any():
+        return pd.Series(dtype="float64")
+    days = pd.date_range(day[recent].min(), today - pd.Timedelta(days=1), freq="D")
+    if after is not None:
+        clock = known["at"].dt.tz_convert(zone).dt.tz_localize(None) - day
+        recent &= clock >= after
+    cost = known["cost_usd"][recent].groupby(day[recent]).sum()
+    return cost.reindex(days, fill_value=0.0)
+
+
+def over_time(
+    rows: pd.DataFrame, bucket: Bucket, by: str | None, measure: str, zone: tzinfo
+) -> pd.DataFrame:
+    """`measure` by bucket (index `at`, on the viewer's clocks) and by the column `by` (columns).
+
+    `by` None: one column named like the measure. The largest column comes first. Calls without
+    a time are left out; buckets without calls are 0.
+    """
+    known = rows[rows["at"].notna()]
+    at = buckets(known["at"], bucket, zone).rename("at")
+    by_column = known[by] if by else pd.Series(measure, index=known.index)
+    sums = known[measure].groupby([at, by_column]).sum().unstack(fill_value=0)
+    if sums.empty:
+        return sums
+    steps = {"hour": "h", "day": "D", "week": "W-MON", "month": "MS"}
+    whole = pd.date_range(sums.index.min(), sums.index.max(), freq=steps[bucket], name="at")
+    order = sums.sum().sort_values(ascending=False, kind="stable").index
+    return sums.reindex(whole, fill_value=0)[order]
+
+
+def largest(table: pd.DataFrame, most: int, rest: str = "Other") -> pd.DataFrame:
+    """`table` with its first `most` columns, and the sum of the others as one named `rest`."""
+    if len(table.columns) <= most:
+        return table
+    kept = table.iloc[:, : most - 1].copy()
+    kept[rest] = table.iloc[:, most - 1 :].sum(axis=1)
+    return kept
+
+
+def weekday_by_hour(rows: pd.DataFrame, measure: str, zone: tzinfo) -> pd.DataFrame:
+    """`measure` by weekday (rows, Monday is 0) and hour (columns, 0 to 23), viewer's time."""
+    known = rows[rows["at"].notna()]
+    local = known["at"].dt.tz_convert(zone)
+    sums = known[measure].groupby([local.dt.day_of_week, local.dt.hour]).sum().unstack(fill_value=0)
+    return sums.reindex(index=range(7), columns=range(24), fill_value=0).fillna(0)

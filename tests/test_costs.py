@@ -1,0 +1,133 @@
+"""Where the money goes: figures that are the sums of what is shown."""
+
+from datetime import UTC, date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import costs
+from lib.ledger import Bucket, days, ledger
+from tests.ledger_rows import a_ledger, sessions_frame, usage_frame
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = pd.Timestamp("2026-03-10T12:00", tz=UTC)
+MARCH = days(date(2026, 3, 1), date(2026, 3, 31), UTC)
+
+
+def test_the_headline_of_nothing_is_zero_and_not_unknown() -> None:
+    found = costs.headline(a_ledger())
+    assert (found.cost_usd, found.sessions, found.total_tokens) == (0.0, 0, 0)
+    assert (found.cache_share, found.cost_per_completed_usd) == (None, None)
+
+
+def test_the_headline_tells_what_was_spent_saved_and_wasted() -> None:
+    rows = ledger(
+        usage_frame(
+            {"session_key": "good", "at": "2026-03-01", "cost_usd": 3, "input_tokens": 30},
+            {"session_key": "good/a", "at": "2026-03-01", "cost_usd": 1, "cache_read_tokens": 50},
+            {"session_key": "bad", "at": "2026-03-01", "cost_usd": 2, "cache_write_tokens": 20},
+            {"session_key": "bad", "at": "2026-03-01", "cache_savings_usd": 7, "output_tokens": 5},
+            {"session_key": "open", "at": "2026-03-01", "cost_usd": 9, "unpriced_requests": 1},
+        ),
+        sessions_frame(
+            {"key": "good", "status": "completed"},
+            {"key": "good/a", "parent_key": "good", "status": "failed"},
+            {"key": "bad", "status": "failed"},
+            {"key": "open", "status": "running"},
+        ),
+    )
+    found = costs.headline(rows)
+    assert (found.cost_usd, found.wasted_usd, found.cache_savings_usd) == (15, 2, 7)
+    assert (found.sessions, found.completed_sessions, found.failed_sessions) == (3, 1, 1)
+    assert (found.cost_per_completed_usd, found.cache_share) == (4, 0.5)
+    assert (found.requests, found.unpriced_requests, found.total_tokens) == (5, 1, 105)
+
+
+def test_calls_of_which_none_has_a_price_cost_nobody_knows_what() -> None:
+    found = costs.headline(a_ledger({"at": "2026-03-01", "unpriced_requests": 1}))
+    assert found.cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [(3, 2, (1, 0.5)), (3, 0, (3, None)), (None, 2, None), (2, None, None), (0, 4, (-4, -1))],
+)
+def test_a_change_is_told_in_figures_and_as_a_share(now: Any, before: Any, expected: Any) -> None:
+    assert costs.change(now, before) == expected
+
+
+def test_the_forecast_is_what_was_spent_and_what_such_days_cost() -> None:
+    # Nine days at 10 dollars, half of them before noon; today 4 before noon.
+    past = [
+        {"at": f"2026-03-0{day}T{hour}", "cost_usd": 5}
+        for day in range(1, 10)
+        for hour in ("09", "15")
+    ]
+    found = costs.forecast(a_ledger(*past, {"at": "2026-03-10T09", "cost_usd": 4}), MARCH, UTC, NOW)
+    assert found == costs.Forecast(94, 94 + 5 + 21 * 10, 309, 309, 9)
+
+
+def test_the_forecast_has_a_spread_that_comes_from_how_much_days_differ() -> None:
+    past = [{"at": f"2026-03-0{day}T09", "cost_usd": day} for day in range(1, 10)]
+    found = costs.forecast(a_ledger(*past), MARCH, UTC, NOW)
+    assert found is not None
+    assert found.expected_usd == pytest.approx(45 + 0 + 21 * 5)
+    assert found.high_usd - found.expected_usd == pytest.approx(1.2816 * (21 * 7.5) ** 0.5)
+    assert found.low_usd == pytest.approx(2 * found.expected_usd - found.high_usd)
+
+
+def test_days_without_work_count_in_the_forecast_and_days_before_the_first_call_do_not() -> None:
+    found = costs.forecast(a_ledger({"at": "2026-03-08T09", "cost_usd": 6}), MARCH, UTC, NOW)
+    assert found is not None
+    assert (found.days_of_history, found.expected_usd) == (2, 6 + 21 * 3)
+
+
+def test_a_forecast_is_never_below_what_is_spent() -> None:
+    past = [{"at": "2026-03-09T09", "cost_usd": 500}, {"at": "2026-03-08T09", "cost_usd": 1}]
+    ten_days = days(date(2026, 3, 1), date(2026, 3, 11), UTC)
+    found = costs.forecast(a_ledger(*past), ten_days, UTC, NOW)
+    assert found is not None
+    assert found.low_usd == found.spent_usd == 501
+
+
+def test_without_any_history_there_is_no_forecast() -> None:
+    assert costs.forecast(a_ledger({"at": "2026-03-10T09", "cost_usd": 4}), MARCH, UTC, NOW) is None
+
+
+def test_cost_over_time_has_every_bucket_and_the_largest_part_first() -> None:
+    rows = a_ledger(
+        {"at": "2026-03-01T23:30", "model": "small", "cost_usd": 1},
+        {"at": "2026-03-04", "model": "large", "cost_usd": 5},
+        {"at": None, "model": "large", "cost_usd": 100},
+    )
+    found = costs.over_time(rows, "day", "model", "cost_usd", BERLIN)
+    assert [moment.day for moment in found.index] == [2, 3, 4]
+    assert {name: list(found[name]) for name in found} == {"large": [0, 0, 5], "small": [1, 0, 0]}
+    assert list(found.columns) == ["large", "small"]
+
+
+@pytest.mark.parametrize("bucket", ["hour", "day", "week", "month"])
+@given(st.lists(st.tuples(st.integers(0, 3_000), st.floats(0, 9)), max_size=20))
+def test_no_bucket_loses_a_cent(bucket: Bucket, calls: list[tuple[int, float]]) -> None:
+    start = pd.Timestamp("2026-02-20T00:00", tz=UTC)
+    groups = [{"at": start + pd.Timedelta(minutes=15 * at), "cost_usd": usd} for at, usd in calls]
+    found = costs.over_time(a_ledger(*groups), bucket, None, "cost_usd", BERLIN)
+    assert float(found.to_numpy().sum()) == pytest.approx(sum(usd for _, usd in calls))
+
+
+def test_small_parts_are_summed_up_as_other() -> None:
+    table = pd.DataFrame({"a": [5, 1], "b": [2, 2], "c": [1, 0]})
+    assert costs.largest(table, 2).to_dict("list") == {"a": [5, 1], "Other": [3, 2]}
+    assert costs.largest(table, 3) is table
+
+
+def test_the_heat_map_has_every_hour_of_the_week_on_the_clocks_of_the_viewer() -> None:
+    found = costs.weekday_by_hour(
+        a_ledger({"at": "2026-03-01T23:30", "cost_usd": 2}), "cost_usd", BERLIN
+    )
+    assert found.shape == (7, 24)
+    assert (found.loc[0, 0], found.to_numpy().sum()) == (2, 2)
