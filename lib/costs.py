@@ -4,12 +4,16 @@ All take a `lib.ledger.ledger`, so that a figure here is the sum of what a table
 Money is US dollars at list prices; calls without a known price are counted apart, never as 0.
 """
 
+from collections.abc import Collection
 from datetime import tzinfo
 from typing import NamedTuple
 
 import pandas as pd
 
+from lib import pricing
+from lib.figures import Figures, figures, total
 from lib.ledger import TOKEN_KINDS, Bucket, Period, buckets, within
+from lib.store import Store
 
 HISTORY_DAYS = 28
 """Days before today that a forecast goes by."""
@@ -82,6 +86,18 @@ def change(now: float | None, before: float | None) -> Change | None:
     if now is None or before is None:
         return None
     return Change(now - before, (now - before) / before if before else None)
+
+
+def spent_after(store: Store, at: int, sessions: Collection[str]) -> Figures:
+    """What the calls of `sessions` (keys) at a moment (ms) or later have come to.
+
+    To the millisecond, where a ledger knows quarter hours. Raises StoreError.
+    """
+    return total(
+        figures(usage, usage.session_key.partition(":")[0])
+        for usage in store.usage_after(at, pricing.thresholds())
+        if usage.session_key in sessions
+    )
 
 
 class Forecast(NamedTuple):

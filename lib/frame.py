@@ -62,6 +62,9 @@ class Known:
     """When a row changes by itself: a rate limit ends, a recent session becomes an older one."""
     frame: pd.DataFrame | None = None
     frame_minute: int = -1
+    usage_frame: pd.DataFrame | None = None
+    usage_moved: set[str] = field(default_factory=set)
+    """Sessions whose usage changed since `usage_frame` was made."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refresh(self, now: int) -> None:
@@ -74,6 +77,7 @@ class Known:
             changed = self._load(self.version)
             self.version = version
             self.frame = None
+            self.usage_moved |= changed
             for key in changed:
                 self._remake(key, now)
         self._listen(now)
@@ -95,6 +99,7 @@ class Known:
         ):
             known.clear()
         self.version = 0
+        self.usage_frame = None
 
     def _load(self, since: int) -> set[str]:
         changed: set[str] = set()
@@ -200,20 +205,27 @@ def load_usage(store: Store, now: int) -> pd.DataFrame:
     (UTC, NaT where the file told no time), and the columns of `Figures`.
     """
     known = _refreshed(store, now)
+    with known.lock:
+        if known.usage_frame is None:
+            known.usage_frame = _usage_rows(known, known.usage)
+        elif known.usage_moved:
+            stays = ~known.usage_frame["session_key"].isin(known.usage_moved)
+            parts = [known.usage_frame[stays], _usage_rows(known, known.usage_moved)]
+            known.usage_frame = pd.concat([part for part in parts if len(part)] or parts[:1])
+        known.usage_moved.clear()
+        return known.usage_frame
+
+
+def _usage_rows(known: Known, keys: Iterable[str]) -> pd.DataFrame:
     rows = [
-        {
-            "session_key": key,
-            "agent": known.sessions[key].agent,
-            "model": group.model,
-            "at": None if group.quarter_hour is None else group.quarter_hour * QUARTER_HOUR_MS,
-            **group.figures._asdict(),
-        }
-        for key, groups in known.usage.items()
-        for group in groups
+        (key, known.sessions[key].agent, group.model, group.quarter_hour, *group.figures)
+        for key in keys
+        for group in known.usage.get(key, ())
     ]
     columns = ["session_key", "agent", "model", "at", *Figures._fields]
     frame = pd.DataFrame(rows, columns=columns)
-    frame["at"] = pd.to_datetime(frame["at"], unit="ms", utc=True)
+    quarters = frame["at"].astype("Float64") * QUARTER_HOUR_MS
+    frame["at"] = pd.to_datetime(quarters, unit="ms", utc=True)
     return frame
 
 

@@ -183,8 +183,19 @@ class Store:
         `thresholds` are prompt sizes in tokens above which a call may have another price. With
         `since` 0 also the usage of sessions that have no row yet.
         """
+        changed = select(session.c.key).where(session.c.version > since)
+        which = [request.c.session_key.in_(changed)] if since > 0 else []
         with reading(self._engine) as connection:
-            return list(map(Usage._make, connection.execute(_usage_query(since, thresholds))))
+            rows = connection.execute(_usage_query(thresholds, which))
+            return list(map(Usage._make, rows))
+
+    def usage_after(self, at: int, thresholds: Sequence[int] = ()) -> list[Usage]:
+        """The usage of the calls at a moment (ms) or later, summed as `usage` does."""
+        active = select(session.c.key).where(session.c.last_activity_at >= at)
+        which = [request.c.session_key.in_(active), request.c.at >= at]
+        with reading(self._engine) as connection:
+            rows = connection.execute(_usage_query(thresholds, which))
+            return list(map(Usage._make, rows))
 
     def counts(self) -> Counts:
         """What became of the records of all files."""
@@ -313,7 +324,7 @@ def _insert_new_events(connection: Connection, events: Sequence[Event]) -> None:
     )
 
 
-def _usage_query(since: int, thresholds: Sequence[int]) -> Any:
+def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
     call = request.c
     prompt = (
         call.input_tokens
@@ -333,10 +344,7 @@ def _usage_query(since: int, thresholds: Sequence[int]) -> Any:
         call.speed,
         call.region,
         *(call[name] for name in names),
-    )
-    if since > 0:
-        changed = select(session.c.key).where(session.c.version > since)
-        calls = calls.where(call.session_key.in_(changed))
+    ).where(*which)
     inner = calls.subquery()
     groups = [inner.c[name] for name in Usage._fields[: Usage._fields.index("requests")]]
     sums = [_sum(inner.c[name]) for name in names]

@@ -1,6 +1,7 @@
 """Where the money goes: figures that are the sums of what is shown."""
 
 from datetime import UTC, date
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from lib import costs
 from lib.ledger import Bucket, days, ledger
+from lib.model import Request, Session
+from lib.store import Batch, Store
 from tests.ledger_rows import a_ledger, sessions_frame, usage_frame
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -131,3 +134,31 @@ def test_the_heat_map_has_every_hour_of_the_week_on_the_clocks_of_the_viewer() -
     )
     assert found.shape == (7, 24)
     assert (found.loc[0, 0], found.to_numpy().sum()) == (2, 2)
+
+
+def test_what_was_spent_lately_is_counted_to_the_millisecond(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    moment = int(NOW.timestamp() * 1000)
+
+    def call(session: str, at: int) -> Request:
+        return Request(
+            key=f"claude-code:{session}{at}",
+            session_key=f"claude-code:{session}",
+            owner_rank="0",
+            at=at,
+            model="claude-sonnet-4-5",
+            output_tokens=1_000_000,
+        )
+
+    sessions = [
+        Session(
+            key=f"claude-code:{name}", agent="claude-code", session_id=name, last_activity_at=at
+        )
+        for name, at in {"a": moment, "b": moment, "old": moment - 1}.items()
+    ]
+    calls = [call("a", moment), call("a", moment - 1), call("b", moment), call("old", moment - 1)]
+    store.write(Batch(sessions=sessions, requests=calls))
+    found = costs.spent_after(store, moment, {"claude-code:a"})
+    assert (found.requests, found.cost_usd) == (1, pytest.approx(15))
+    assert costs.spent_after(store, moment, set()).requests == 0
+    store.close()

@@ -263,3 +263,26 @@ def test_short_ids_of_one_minute_differ(store: Store) -> None:
     store.write(Batch(sessions=[a_session(name) for name in [*ids, random]]))
     shown = load_sessions(store, NOW).set_index("session_id")["short_id"]
     assert [shown[name] for name in [*ids, random]] == ["ba7fb6e9", "a59d29df", "2dbdedab"]
+
+
+def test_usage_that_is_kept_up_is_the_same_as_usage_that_is_loaded_anew(
+    store: Store, tmp_path: Path
+) -> None:
+    store.write(Batch(sessions=[a_session("s1"), a_session("s2")], requests=[a_call("s1")]))
+    first = load_usage(store, NOW)
+    assert load_usage(store, NOW) is first
+    later = [a_call("s1", 2, at=None), a_call("s2", output_tokens=7), a_call("s2", 2, model="?")]
+    store.write(Batch(requests=later))
+    kept_up = load_usage(store, NOW).sort_values(["session_key", "model", "at"])
+    fresh = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    anew = load_usage(fresh, NOW).sort_values(["session_key", "model", "at"])
+    fresh.close()
+    assert len(anew) == 4
+    pd.testing.assert_frame_equal(kept_up.reset_index(drop=True), anew.reset_index(drop=True))
+
+
+def test_usage_of_a_removed_machine_is_gone(store: Store) -> None:
+    store.write(Batch(sessions=[a_session("s1")], requests=[a_call("s1")]))
+    assert len(load_usage(store, NOW)) == 1
+    store.remove_machine("here")
+    assert load_usage(store, NOW).empty
