@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from lib.store import Store
+from tests.leanspec_server import LeanSpecServer, running_server
 from tests.postgres import new_database, postgres_server
 
 # A busy machine makes a slow example, not a wrong one.
@@ -43,3 +44,10 @@ def file_store(tmp_path: Path) -> Generator[Store]:
     opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def leanspec_server(tmp_path: Path) -> Generator[LeanSpecServer]:
+    """A running LeanSpec server with a project."""
+    with running_server(tmp_path / "leanspec") as server:
+        yield server

