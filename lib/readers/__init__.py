@@ -1,6 +1,17 @@
 """Every agent that can be read. A new one is a module of the shape `base.Reader`, listed here."""
 
-from lib.readers import claude_code, cline, codex, copilot, droid, gemini, opencode, pi, qwen
+from lib.readers import (
+    claude_code,
+    cline,
+    codex,
+    copilot,
+    droid,
+    gemini,
+    kimi,
+    opencode,
+    pi,
+    qwen,
+)
 from lib.readers.base import Reader
 
 READERS: tuple[Reader, ...] = (
@@ -10,6 +21,7 @@ READERS: tuple[Reader, ...] = (
     copilot,
     droid,
     gemini,
+    kimi,
     opencode,
     pi,
     qwen,
