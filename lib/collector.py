@@ -82,6 +82,9 @@ class Collector:
             for root in dict.fromkeys(reader.roots(environ))
         ]
         self._files = store.file_states(machine)
+        self._named = {
+            (state.agent, name) for state in self._files.values() for name in state.unknown
+        }
         rows = [row for row in store.sessions() if row.machine == machine]
         self._sessions: dict[str, Session] = {row.key: row for row in rows}
         self.observer = Observer(readers, environ, machine, store.evidence())
@@ -206,6 +209,7 @@ class Collector:
             return
         facts = answer.facts
         facts.state.machine = self._machine
+        self._name_unknown(facts.state)
         batch.files.append(facts.state)
         batch.requests.extend(facts.requests)
         for session in (facts.session, *facts.more_sessions):
@@ -213,6 +217,13 @@ class Collector:
                 session.machine = self._machine
                 _mend_times(session, facts.state.mtime_ns // 1_000_000)
                 batch.sessions.append(session)
+
+    def _name_unknown(self, state: FileState) -> None:
+        """Log what a reader does not know, once for each agent."""
+        for name in state.unknown:
+            if (state.agent, name) not in self._named:
+                self._named.add((state.agent, name))
+                log.warning("%s: unknown %s, first in %s", state.agent, name, state.path)
 
     def _claims(self, gone: set[str]) -> list[Evidence]:
         news = self.observer.observe(now_ms())

@@ -202,7 +202,7 @@ class FileState(msgspec.Struct, kw_only=True):
     skipped: dict[str, int] = {}
     """Unreadable records by reason."""
     skips: list[Skip] = []
-    """The first of them, with their lines."""
+    """The first of them, and of what is unknown, with their lines."""
     unknown: dict[str, int] = {}
     """Records, fields and words that the reader does not know, by name: the format has moved."""
     error: str | None = None

@@ -185,3 +185,17 @@ def test_a_record_of_the_future_does_not_keep_its_session_recent_for_ever(
     assert (row.started_at, row.last_activity_at) == (written, written)
     assert row.flags == ["clock_ahead"]
     assert requests_of(store) == 1
+
+
+def test_what_a_reader_does_not_know_is_logged_once_for_each_agent(
+    store: Store, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("s1", "s2"):
+        Claude(home, name).prompt("hello").say("hi").add({"type": "telepathy"})
+    collect(store, home)
+    Claude(home, "s3").add({"type": "telepathy"})
+    collect(store, home)
+    said = [record.getMessage() for record in caplog.records if "telepathy" in record.message]
+    assert len(said) == 1
+    assert said[0].startswith("claude-code: unknown record type: telepathy, first in ")
+    assert requests_of(store) == 2

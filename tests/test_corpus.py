@@ -16,6 +16,7 @@ import pytest
 from lib import processes
 from lib.frame import load_usage
 from lib.readers import READERS
+from lib.readers.base import Reader
 from lib.store import Store
 from tests.corpus import CORPUS, NOW, collect, recorded, scenarios, sent
 
@@ -167,3 +168,13 @@ def test_a_running_codex_session_is_told_right(
     status, word = LIVE_CODEX[tree]
     assert row["status"] == status
     assert word in row["activity"]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.AGENT)
+def test_nothing_that_a_real_cli_wrote_is_unknown_to_its_reader(reader: Reader) -> None:
+    names = {"claude-code": "claude"}
+    paths = (CORPUS / names.get(reader.AGENT, reader.AGENT)).rglob("*.*")
+    files = [path for path in paths if path.is_file() and reader.is_session_file(path)]
+    assert {path.name: reader.read(path, None).state.unknown for path in files} == {
+        path.name: {} for path in files
+    }

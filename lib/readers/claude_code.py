@@ -15,11 +15,13 @@ from pathlib import Path
 import msgspec
 
 from lib.model import FileFacts, FileState, Session
+from lib.readers.claude_code_known import look_at_fields
 from lib.readers.claude_code_live import config_folders, home_folder, live
 from lib.readers.claude_code_records import AGENT, decode_record
 from lib.readers.claude_code_state import State
 from lib.readers.claude_code_tools import MATTERING_RESULTS
 from lib.readers.claude_code_transcript import Transcript
+from lib.readers.drift import SAMPLED_LINES
 from lib.readers.lines import Increment
 from lib.readers.values import TITLE_LENGTH, Unreadable, as_text, as_time, decode_object, path_name
 
@@ -109,8 +111,8 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
     with Increment(path, previous, AGENT, VERSION) as increment:
         kept = increment.state.reader_state
         state = msgspec.msgpack.decode(kept, type=State) if kept else _new_state(path)
-        transcript = Transcript(state)
-        lines = _Lines(transcript)
+        transcript = Transcript(state, increment.state)
+        lines = _Lines(transcript, increment.state)
         increment.each_line(lines.consume, _OPENERS)
     if state.session.session_id.startswith("agent-") and "meta" not in state.titles:
         _read_subagent_title(path, transcript)
@@ -127,8 +129,9 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
 class _Lines:
     """Decides line by line what is passed over, glanced at or decoded."""
 
-    def __init__(self, transcript: Transcript):
+    def __init__(self, transcript: Transcript, file: FileState):
         self._transcript = transcript
+        self._file = file
         self._apply = transcript.apply
         self._pending = transcript.state.pending
         self._is_of_a_subagent = transcript.state.session.parent_key is not None
@@ -149,6 +152,8 @@ class _Lines:
             self._apply(decode_record(memoryview(buffer)[start:end]))
         except Unreadable as reason:
             return str(reason)
+        if self._file.line in SAMPLED_LINES:
+            look_at_fields(self._file, bytes(memoryview(buffer)[start:end]))
         return None
 
     def _glance(self, buffer: bytearray, start: int, end: int) -> bool:

@@ -160,6 +160,8 @@ class Record(msgspec.Struct, rename="camel", gc=False):
     agent_name: Any = None
     summary: Any = None
     data: Progress | None = None
+    total_cost_usd: Any = msgspec.field(default=None, name="totalCostUSD")
+    cost_usd: Any = msgspec.field(default=None, name="costUSD")
 
 
 class _TypedRecord(Record, rename="camel", gc=False):

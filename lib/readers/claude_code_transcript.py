@@ -2,7 +2,9 @@
 
 import msgspec
 
-from lib.model import Request, Session, owner_rank
+from lib.model import FileState, Request, Session, owner_rank
+from lib.readers import drift
+from lib.readers.claude_code_known import RECORD_TYPES
 from lib.readers.claude_code_records import AGENT, Record, Usage, tool_result_in
 from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import MATTERING_RESULTS
@@ -11,6 +13,7 @@ from lib.readers.claude_code_usage import Calls, call_id, keep_best, repeated_wo
 from lib.readers.values import (
     TITLE_LENGTH,
     as_count,
+    as_money,
     as_object,
     as_text,
     as_time,
@@ -25,11 +28,12 @@ _REGISTERED_SINCE = (2, 1, 139)
 class Transcript:
     """The facts of one transcript, moved on record by record."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: State, file: FileState):
         self.state = state
         self.calls = Calls(state)
+        self._file = file
         self._session = state.session
-        self._turn = TurnState(state)
+        self._turn = TurnState(state, file)
         self._context: Usage | None = None
         """What the session's context is to be computed from, once, see `facts`."""
         self._ranks: dict[int, str] = {}
@@ -50,6 +54,8 @@ class Transcript:
         if kind == "assistant":
             at, copied = self._observe(record)
             self._assistant(record, at, copied)
+            if record.cost_usd is not None and record.message is not None:
+                self.calls.reported(record.message.id, as_money(record.cost_usd))
         elif kind in ("user", "system"):
             at, _ = self._observe(record)
             if self._is_side(record):
@@ -65,7 +71,9 @@ class Transcript:
             self._nested(record)
         elif kind == "cost-state":
             self._session.ended_cleanly = True
+            self._session.reported_cost_usd = as_money(record.total_cost_usd)
         else:
+            drift.check(self._file, "record type", kind, RECORD_TYPES)
             self._titles(record)
 
     def saw_result(self, tool_use_id: str, at: int | None) -> None:

@@ -6,8 +6,10 @@ also written on a trapped signal) a tool's result or an interruption line still 
 resume repairs a dangling tool call with an invented result.
 """
 
-from lib.model import Turn
+from lib.model import FileState, Turn
+from lib.readers import drift
 from lib.readers.claude_code_errors import error_class, reset_time
+from lib.readers.claude_code_known import BLOCK_TYPES, STOP_REASONS, SYSTEM_SUBTYPES
 from lib.readers.claude_code_records import Block, Message, Record
 from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import is_asking, todo_counts
@@ -35,8 +37,9 @@ _CALLS_REMEMBERED = 16
 class TurnState:
     """Moves the turn in `state.session` on, by the records of its main thread."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: State, file: FileState):
         self._state = state
+        self._file = file
         self._session = state.session
         self.last_text: str | None = None
         """The newest text of the model since reading began, as it stands in the file."""
@@ -70,6 +73,8 @@ class TurnState:
                 self.result(tool_use_id, invented=invented)
             elif block.type == "text":
                 texts.append(block.text)
+            else:
+                drift.check(self._file, "content block", block.type, BLOCK_TYPES)
         text = texts[0] if texts else None
         if isinstance(text, str) and (not has_results or text.startswith(_INTERRUPTED)):
             self._text(record, text, at)
@@ -114,6 +119,8 @@ class TurnState:
             self._shows_pending = False
         else:
             session.turn, self._shows_pending = "running", True
+            if reason != "tool_use":
+                drift.check(self._file, "stop reason", reason, STOP_REASONS)
 
     def failure(self, record: Record, at: int | None) -> None:
         """The turn's last error, after all retries."""
@@ -145,6 +152,8 @@ class TurnState:
             self._state.flags.add("compaction_not_recorded")
             after = as_count(as_object(record.compact_metadata).get("postTokens"))
             session.context_tokens = after if after is not None else session.context_tokens
+        else:
+            drift.check(self._file, "system record", record.subtype, SYSTEM_SUBTYPES)
 
     def _text(self, record: Record, text: str, at: int | None) -> None:
         if record.interrupted_by_shutdown:
@@ -157,6 +166,7 @@ class TurnState:
             session.first_prompt = session.first_prompt or as_text(text)
             session.turn_requests = 0
             session.ended_cleanly = False
+            session.reported_cost_usd = None
             self._state.recent_calls.clear()
             self._enter("running")
             session.turn_started_at = at
@@ -192,6 +202,8 @@ class TurnState:
             elif kind == "text" and isinstance(block.text, str):
                 said = True
                 self._say(block.text)
+            else:
+                drift.check(self._file, "content block", kind, BLOCK_TYPES)
         return said
 
     def _say(self, text: str) -> None:

@@ -109,6 +109,12 @@ class Calls:
             keep_best(self.requests, one)
         return request, 1 + len(inside)
 
+    def reported(self, call: object, cost_usd: float | None) -> None:
+        """Note what the agent itself says that a call has cost (CLI 1.0.8 and before)."""
+        request = self.requests.get(f"{AGENT}:{as_word(call)}")
+        if request is not None:
+            request.reported_cost_usd = cost_usd
+
     def count(self, calls: int, *, repeats: bool) -> None:
         """Note that so many calls were reported, or reported again by the next record of one."""
         self.usage_records += calls

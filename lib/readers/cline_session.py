@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lib.model import ErrorClass, FileState, Request, Session, owner_rank
+from lib.readers import drift, vocabulary
 from lib.readers.claude_code_errors import error_class
 from lib.readers.values import (
     NOT_AN_OBJECT,
@@ -16,6 +17,7 @@ from lib.readers.values import (
     Unreadable,
     as_count,
     as_list,
+    as_money,
     as_object,
     as_text,
     as_time,
@@ -51,6 +53,8 @@ def tell(
     session = _described(path, own)
     requests = _Conversation(session).take(as_list(conversation.get("messages")), state)
     _end(session, own)
+    if state is not None:
+        drift.check(state, "status", own.get("status"), vocabulary.CLINE_STATUSES)
     if _contradicts(requests, own):
         session.flags.append(TOTAL_MISMATCH)
     moments = [session.last_activity_at, as_time(own.get("ended_at")), session.started_at]
@@ -75,6 +79,7 @@ def _described(path: Path, own: dict[str, Any]) -> Session:
         agent_version=as_word(as_object(metadata.get("sessionHistoryOrigin")).get("version")),
         entrypoint=as_word(own.get("source")),
         started_at=as_time(own.get("started_at")),
+        reported_cost_usd=_reported_cost(own),
         registered=parent is None and as_count(own.get("pid")) is not None,
         flags=[NO_APPROVALS, NO_REASONING],
     )
@@ -106,6 +111,8 @@ class _Conversation:
                 if not isinstance(message, dict):
                     raise Unreadable(NOT_AN_OBJECT)  # noqa: TRY301 - counted like the others
                 self._take(as_object(message), number)
+                if state is not None:
+                    _note_new(state, as_object(message))
             except Unreadable as error:
                 if state is not None:
                     state.skipped[str(error)] = state.skipped.get(str(error), 0) + 1
@@ -189,6 +196,7 @@ class _Conversation:
             cache_read_tokens=read,
             cache_write_5m_tokens=written,
             reasoning_tokens=min(output, as_tokens(metrics.get("reasoningTokens"))),
+            reported_cost_usd=as_money(metrics.get("cost")),
         )
 
 
@@ -212,6 +220,19 @@ def _fail(session: Session, text: str | None) -> None:
     session.turn = "rate_limited" if told == "rate_limit" else "failed"
     session.turn_detail = None
     session.error_class, session.error_message = told, text
+
+
+def _note_new(state: FileState, message: dict[str, Any]) -> None:
+    drift.check(state, "role", message.get("role"), vocabulary.CLINE_ROLES)
+    metrics = as_object(message.get("metrics"))
+    drift.note_fields(state, "metrics", metrics, vocabulary.CLINE_METRICS)
+
+
+def _reported_cost(own: dict[str, Any]) -> float | None:
+    """What the session's own file says that all of it has cost."""
+    metadata = as_object(own.get("metadata"))
+    usage = as_object(metadata.get("usage"))
+    return as_money(usage.get("totalCost")) or as_money(metadata.get("totalCost"))
 
 
 def _contradicts(requests: list[Request], own: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from lib.model import FileFacts, FileState, Session, owner_rank
-from lib.readers import codex_turns
+from lib.readers import codex_known, codex_turns, drift
 from lib.readers.codex_records import (
     Item,
     Payload,
@@ -21,6 +21,7 @@ from lib.readers.codex_records import (
     decode_record,
     identifier,
     text_of,
+    version_of,
 )
 from lib.readers.codex_turns import Turns
 from lib.readers.codex_usage import Counting, Ledger
@@ -148,6 +149,8 @@ class Parser:
             self._take(record, stamped=head is not None)
         except Unreadable as reason:
             return str(reason)
+        if self._file.line in drift.SAMPLED_LINES:
+            codex_known.look_at_fields(self._file, bytes(memoryview(buffer)[start:end]))
         return None
 
     @property
@@ -226,7 +229,7 @@ class Parser:
             case "session_meta":
                 self._meta(payload)
             case _:
-                pass
+                drift.check(self._file, "record type", record.type, codex_known.RECORD_TYPES)
 
     def _begin(self, record: Record, payload: Payload) -> None:
         self._kept.begun = True
@@ -281,7 +284,7 @@ class Parser:
         session.branch = as_word(payload.git.branch) if payload.git is not None else None
         session.agent_version = as_word(payload.cli_version)
         session.entrypoint = as_word(payload.originator)
-        session.registered = _version(session.agent_version) >= _ANNOUNCES
+        session.registered = version_of(session.agent_version) >= _ANNOUNCES
 
     def _settings(self, settings: Payload | Settings) -> None:
         self._session.model = identifier(settings.model) or self._session.model
@@ -326,6 +329,7 @@ class Parser:
             case "turn_aborted":
                 self._kept.broken = True
                 codex_turns.aborted(session, turns)
+                drift.check(self._file, "abort reason", payload.reason, codex_known.ABORT_REASONS)
             case "error":
                 error = {"message": payload.message, "codex_error_info": payload.codex_error_info}
                 codex_turns.failed(session, turns, error)
@@ -335,10 +339,11 @@ class Parser:
                 codex_turns.retrying(session, payload.message)
             case "thread_settings_applied" if payload.thread_settings is not None:
                 self._settings(payload.thread_settings)
+                self._ledger.use_tier(payload.thread_settings.service_tier)
             case "thread_name_updated":
                 session.title = as_text(payload.thread_name, TITLE_LENGTH) or session.title
             case _:
-                pass
+                drift.check(self._file, "event", payload.type, codex_known.EVENTS)
 
     def _completed_item(self, item: Item, timestamp: object) -> None:
         text = item.text or text_of(item.content)
@@ -359,6 +364,8 @@ class Parser:
             codex_turns.called(session, turns, payload)
         elif payload.type in _OUTPUTS:
             turns.pending.pop(identifier(payload.call_id) or "", None)
+        else:
+            drift.check(self._file, "response item", payload.type, codex_known.ITEMS)
 
     def _answered(self, text: str | None, *, by_event: bool) -> None:
         if self._turns.answers_by_event and not by_event:
@@ -387,9 +394,3 @@ def _unread(path: Path) -> Session:
     return Session(
         key=f"{AGENT}:{thread}", agent=AGENT, session_id=thread, source_path=path_name(path)
     )
-
-
-def _version(text: str | None) -> tuple[int, ...]:
-    """Major and minor version; empty where there is none."""
-    found = re.match(r"(\d{1,6})\.(\d{1,6})", text or "")
-    return (int(found[1]), int(found[2])) if found else ()

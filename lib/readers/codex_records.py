@@ -123,6 +123,7 @@ class Payload(msgspec.Struct):
     input: str | None = None
     call_id: str | None = None
     action: Any = None
+    reason: str | None = None
 
 
 class Record(msgspec.Struct):
@@ -225,3 +226,9 @@ def identifier(value: str | None) -> str | None:
 def text_of(parts: list[Content] | None) -> str:
     """The text of a message's parts."""
     return "\n".join(part.text for part in parts or () if part.text)
+
+
+def version_of(text: str | None) -> tuple[int, ...]:
+    """Major and minor version; empty where there is none."""
+    found = re.match(r"(\d{1,6})\.(\d{1,6})", text or "")
+    return (int(found[1]), int(found[2])) if found else ()

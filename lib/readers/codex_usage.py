@@ -18,11 +18,13 @@ import msgspec
 
 from lib.model import MAXIMUM_TOKENS, FileState, Request
 from lib.readers.codex_records import Payload, Usage, identifier
-from lib.readers.values import IMPLAUSIBLE_TOKENS, Unreadable, as_count, as_time
+from lib.readers.values import IMPLAUSIBLE_TOKENS, Unreadable, as_count, as_time, as_word
 
 TOTAL_MISMATCH = "total_mismatch"
 MISSING_MODEL = "missing_model"
 UNKNOWN_START = "unknown_start"
+SUBSCRIPTION = "subscription"
+"""The calls count against the limits of a plan; `lib.quality` says what that means."""
 
 _TURN_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -48,6 +50,8 @@ class Counting(msgspec.Struct, omit_defaults=True):
     context_tokens: int | None = None
     context_window: int | None = None
     resets_at: int | None = None
+    service_tier: str | None = None
+    """What the thread was last set to; records of single calls do not say it."""
 
 
 class Ledger:
@@ -68,6 +72,12 @@ class Ledger:
         if turn_id is None or turn_id == counting.turn_id or not _TURN_ID.fullmatch(turn_id):
             return
         counting.turn_id, counting.chain = turn_id, b""
+
+    def use_tier(self, tier: str | None) -> None:
+        """Calls from here on ask for this service tier; `fast` is the CLI's word for `priority`
+        (codex-rs/protocol/src/config_types.rs).
+        """
+        self.counting.service_tier = "priority" if tier == "fast" else as_word(tier)
 
     def record(self, payload: Payload, timestamp: object, model: str | None, thread: str) -> bool:
         """A `token_usage_record`. Answers whether it is a call.
@@ -174,6 +184,7 @@ class Ledger:
                 cache_read_tokens=cached,
                 cache_write_5m_tokens=written,
                 reasoning_tokens=reasoning,
+                service_tier=counting.service_tier,
             )
         )
         return True
@@ -207,6 +218,7 @@ class Ledger:
             if end is not None:
                 ends.append(end)
         if known:
+            self.counting.flags.add(SUBSCRIPTION)
             self.counting.resets_at = max(ends, default=None)
 
 

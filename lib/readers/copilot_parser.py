@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileFacts, FileState, Session, owner_rank
-from lib.readers import copilot_events, copilot_files
+from lib.readers import copilot_events, copilot_files, copilot_usage, drift, vocabulary
 from lib.readers.copilot_events import AGENT, Actor
 from lib.readers.copilot_usage import Counting, Ledger
 from lib.readers.values import (
@@ -134,6 +134,8 @@ class Parser:
         kept = self._kept
         kept.begun = True
         kind, data = as_word(record.get("type")) or "", as_object(record.get("data"))
+        drift.check(self._file, "event", record.get("type"), vocabulary.COPILOT_EVENTS)
+        drift.note_fields(self._file, "record", record, vocabulary.COPILOT_FIELDS)
         at = as_time(record.get("timestamp"))
         actor = self._actor(record, kind, data)
         for session in (self._main.session, actor.session):
@@ -147,10 +149,17 @@ class Parser:
             case "session.shutdown":
                 self._main.session.ended_cleanly = True
                 self._interrupt_subagents()
-                self._ledger.shutdown(data, at, self._owner(self._main, copied=False))
+                self._shut_down(data, at)
             case _:
                 copilot_events.take(actor, kind, data, at)
                 self._after(actor, kind, data)
+
+    def _shut_down(self, data: dict[str, Any], at: int | None) -> None:
+        session = self._main.session
+        session.reported_cost_usd = copilot_usage.cost_usd(data) or session.reported_cost_usd
+        how = data.get("shutdownType")
+        drift.check(self._file, "shutdown type", how, vocabulary.COPILOT_SHUTDOWNS)
+        self._ledger.shutdown(data, at, self._owner(self._main, copied=False))
 
     def _after(self, actor: Actor, kind: str, data: dict[str, Any]) -> None:
         if kind == "assistant.message":
@@ -195,6 +204,7 @@ class Parser:
         source = as_word(as_object(usage.get("accounting")).get("sourceSessionId"))
         copied = actor is self._main and source not in (None, session.session_id)
         owner = self._owner(actor, copied=copied)
+        drift.note_fields(self._file, "usage", usage, vocabulary.COPILOT_USAGE)
         vector = self._ledger.record(usage, record.get("id"), at, owner)
         session.model = as_word(usage.get("model")) or session.model
         if session.turn == "retrying":

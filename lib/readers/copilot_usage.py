@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileState, Request
-from lib.readers.values import as_count, as_object, as_time, as_tokens, as_word
+from lib.readers.values import as_count, as_money, as_object, as_time, as_tokens, as_word
 
 AGGREGATE = "aggregate"
 MISSING_MODEL = "missing_model"
@@ -24,6 +24,7 @@ _AGENT = "copilot"
 Vector = tuple[int, int, int, int, int]
 """Input with all that is cached, output, read from the cache, written to it, reasoning."""
 _NAMES = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "reasoningTokens")
+_NANO_CREDITS_PER_DOLLAR = 10**11
 _NOTHING: Vector = (0, 0, 0, 0, 0)
 
 
@@ -166,6 +167,16 @@ class Ledger:
             cache_write_5m_tokens=written,
             reasoning_tokens=min(reasoning, output),
         )
+
+
+def cost_usd(shutdown: dict[str, Any]) -> float | None:
+    """What a `session.shutdown` says that the session has cost, resumed ones included.
+
+    `totalNanoAiu` are billionths of an AI credit, of which 100 are a dollar (agentsview, for
+    sessions since June 2026).
+    """
+    units = as_money(shutdown.get("totalNanoAiu"))
+    return None if units is None else units / _NANO_CREDITS_PER_DOLLAR
 
 
 def _identity(usage: dict[str, Any]) -> str | None:

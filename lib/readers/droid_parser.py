@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileFacts, FileState, Session
+from lib.readers import drift, vocabulary
 from lib.readers.values import (
     TITLE_LENGTH,
     Unreadable,
@@ -107,6 +108,8 @@ class Parser:
             self._message(as_object(record.get("message")), at)
         elif kind == "agent_turn_outcome":
             self._ended(as_word(record.get("reason")))
+        else:
+            drift.check(self._file, "record type", kind, vocabulary.DROID_RECORDS)
 
     def _describe(self, record: dict[str, Any]) -> None:
         session = self._session
@@ -182,6 +185,7 @@ class Parser:
             session.turn = "rate_limited" if limited else "failed"
         else:
             session.turn = "unknown"
+            drift.note(self._file, "turn outcome", reason)
 
 
 def _todo_counts(todos: object) -> tuple[int, int]:

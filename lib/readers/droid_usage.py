@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.model import FileFacts, FileState, Request, Skip, owner_rank
+from lib.readers import drift, vocabulary
 from lib.readers.documents import read_document
 from lib.readers.values import (
     Unreadable,
@@ -35,6 +36,8 @@ def read(path: Path, previous: FileState | None, version: int) -> FileFacts:
     if content is None:
         return FileFacts(state, None, [])
     state.records = 1
+    usage = as_object(content.get("tokenUsage"))
+    drift.note_fields(state, "token usage", usage, vocabulary.DROID_TOKENS)
     try:
         request = _total(session_id, content, state.mtime_ns // 1_000_000)
     except Unreadable as reason:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileFacts, FileState, Request, Session, owner_rank
-from lib.readers import genai
+from lib.readers import drift, genai, vocabulary
 from lib.readers.values import (
     TITLE_LENGTH,
     Unreadable,
@@ -191,6 +191,7 @@ class Parser:
         self._saw(message.get("timestamp"))
         if self._session.started_at is None:
             self._session.started_at = at
+        drift.note_fields(self._file, "message", message, vocabulary.GEMINI_FIELDS)
         match message.get("type"):
             case "user":
                 self._user(message, identity, at)
@@ -204,8 +205,8 @@ class Parser:
                 text = genai.text_of(message.get("content")) or ""
                 if _CANCELLED.search(text) and self._session.turn != "idle":
                     self._stopped()
-            case _:
-                pass
+            case kind:
+                drift.note(self._file, "message type", kind)
 
     def _user(self, message: dict[str, Any], identity: str | None, at: int | None) -> None:
         content = message.get("content")
@@ -256,6 +257,7 @@ class Parser:
         for call in calls:
             name = as_word(call.get("name")) or "tool"
             status = call.get("status")
+            drift.check(self._file, "tool status", status, vocabulary.GEMINI_STATUSES)
             arguments = as_object(call.get("args"))
             if status == "awaiting_approval":
                 session.turn, session.turn_detail = "waiting", genai.describe(name, arguments)
@@ -296,6 +298,7 @@ class Parser:
         tokens = as_object(message.get("tokens"))
         if not tokens:
             return
+        drift.note_fields(self._file, "tokens", tokens, vocabulary.GEMINI_TOKENS)
         usage = genai.usage_of(
             genai.Counts(
                 tokens.get("input"),

@@ -47,7 +47,10 @@ class Increment:
         status = os.fstat(self._file.fileno())
         if previous is not None and self._continues(previous, status, version):
             self.state = msgspec.structs.replace(
-                previous, skipped=dict(previous.skipped), skips=list(previous.skips)
+                previous,
+                skipped=dict(previous.skipped),
+                skips=list(previous.skips),
+                unknown=dict(previous.unknown),
             )
         else:
             self.state = FileState(path=path_name(path), agent=agent, reader_version=version)

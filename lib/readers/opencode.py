@@ -100,6 +100,8 @@ def _seen(known: FileState, status: os.stat_result) -> FileState:
         offset=status.st_size,
         mtime_ns=status.st_mtime_ns,
         skipped=dict(known.skipped),
+        skips=list(known.skips),
+        unknown=dict(known.unknown),
         error=None,
         gone=False,
     )

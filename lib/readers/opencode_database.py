@@ -22,6 +22,7 @@ from lib.readers.opencode_records import (
     SessionRecord,
     decode_data,
     decode_part,
+    note_new,
 )
 from lib.readers.opencode_session import UNKNOWN_LAYOUT, Told, tell
 from lib.readers.values import Unreadable, as_word
@@ -158,6 +159,8 @@ class Database:
             request = facts.requests.get(message.id)
             awaited = message.id in self.kept.uncounted
             is_new = row.number > self._before.messages
+            if is_new or awaited:
+                note_new(self._state, message)
             if is_new and message.id in facts.skipped:
                 self.skip(facts.skipped[message.id])
             if request is not None and (is_new or awaited):
@@ -242,7 +245,7 @@ def read(path: Path, state: FileState, now: int) -> FileFacts:
         database = Database(connection, state, kept)
         if database.is_first:
             state.records = state.usage_records = 0
-            state.skipped, state.skips = {}, []
+            state.skipped, state.skips, state.unknown = {}, [], {}
         for record in database.changed():
             rows = database.messages(record.id)
             messages = [row.message for row in rows]

@@ -9,8 +9,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lib.model import MAXIMUM_TOKENS, Request, owner_rank
-from lib.readers.values import Unreadable, as_object, as_time, as_tokens, as_word, decode_object
+from lib.model import MAXIMUM_TOKENS, FileState, Request, owner_rank
+from lib.readers import drift, vocabulary
+from lib.readers.values import (
+    Unreadable,
+    as_money,
+    as_object,
+    as_time,
+    as_tokens,
+    as_word,
+    decode_object,
+)
 
 AGENT = "opencode"
 
@@ -41,6 +50,7 @@ class Data(msgspec.Struct, rename={"model_id": "modelID", "provider_id": "provid
     provider_id: Any = None
     mode: Any = None
     tokens: Any = None
+    cost: Any = None
     time: Any = None
     finish: Any = None
     error: Any = None
@@ -120,6 +130,13 @@ class Message:
         return counted if counted.parts else None
 
 
+def note_new(state: FileState, message: Message) -> None:
+    """Count what is unknown in a message."""
+    drift.check(state, "role", message.data.role, vocabulary.OPENCODE_ROLES)
+    drift.check(state, "finish", message.finish, vocabulary.OPENCODE_FINISHES)
+    drift.note_fields(state, "tokens", as_object(message.data.tokens), vocabulary.OPENCODE_TOKENS)
+
+
 def tokens_in(record: object) -> Tokens:
     """The counts in a record of tokens. Raises Unreadable when one is absurd."""
     tokens = as_object(record)
@@ -161,6 +178,7 @@ def request_of(message: Message, tokens: Tokens, session: SessionRecord) -> Requ
         cache_read_tokens=tokens.cache_read,
         cache_write_5m_tokens=tokens.cache_write,
         reasoning_tokens=tokens.reasoning if apart else min(tokens.reasoning, tokens.output),
+        reported_cost_usd=as_money(message.data.cost),
     )
 
 

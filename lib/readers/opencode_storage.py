@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.model import FileFacts
 from lib.readers.documents import Document, read_beside
-from lib.readers.opencode_records import AGENT, Message, Part, SessionRecord, decode_data
+from lib.readers.opencode_records import AGENT, Message, Part, SessionRecord, decode_data, note_new
 from lib.readers.opencode_session import tell
 from lib.readers.values import Unreadable, as_list, as_object, as_time, as_word, decode_object
 
@@ -52,7 +52,9 @@ def read(path: Path, document: Document, now: int) -> FileFacts:
     for file in _json_files(storage / "message" / record.id):
         state.records += 1
         try:
-            messages.append(_message(file))
+            message = _message(file)
+            messages.append(message)
+            note_new(state, message)
         except Unreadable as error:
             state.skipped[str(error)] = state.skipped.get(str(error), 0) + 1
     told = tell(record, messages, _Files(storage), state.path, now)

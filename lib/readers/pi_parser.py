@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 
 from lib.model import FileFacts, FileState, Request, Session, Turn, owner_rank
+from lib.readers import drift, vocabulary
 from lib.readers.values import (
     TITLE_LENGTH,
     Unreadable,
     as_list,
+    as_money,
     as_object,
     as_text,
     as_time,
@@ -115,6 +117,8 @@ class Parser:
             session.title = as_text(record.get("name"), TITLE_LENGTH)
         elif kind in ("compaction", "branch_summary") and record.get("fromHook") is not True:
             self._kept.flags.add(COMPACTION)
+        else:
+            drift.check(self._file, "entry type", kind, vocabulary.PI_ENTRIES)
 
     def _describe(self, record: dict[str, Any]) -> None:
         session = self._session
@@ -141,8 +145,8 @@ class Parser:
                 self._answer(message, at)
             case "toolResult":
                 kept.pending.pop(as_word(message.get("toolCallId")) or "", None)
-            case _:
-                pass
+            case role:
+                drift.check(self._file, "role", role, vocabulary.PI_ROLES)
 
     def _answer(self, message: dict[str, Any], at: int | None) -> None:
         session, kept = self._session, self._kept
@@ -164,6 +168,7 @@ class Parser:
         """What the answer's `stopReason` makes of the turn."""
         session, kept = self._session, self._kept
         reason = as_word(message.get("stopReason"))
+        drift.check(self._file, "stop reason", reason, _TURN_OF_STOP.keys())
         session.turn = _TURN_OF_STOP.get(reason or "", "running" if kept.pending else "unknown")
         session.error_class = session.error_message = None
         if session.turn != "running":
@@ -184,6 +189,7 @@ class Parser:
         given, output, read, written = (as_tokens(usage.get(name)) for name in names)
         total, reasoning = as_tokens(usage.get("totalTokens")), as_tokens(usage.get("reasoning"))
         written_1h = min(written, as_tokens(usage.get("cacheWrite1h")))
+        drift.note_fields(self._file, "usage", usage, vocabulary.PI_USAGE)
         if not (given or output or read or written):
             return
         session, kept = self._session, self._kept
@@ -214,6 +220,7 @@ class Parser:
             cache_write_5m_tokens=written - written_1h,
             cache_write_1h_tokens=written_1h,
             reasoning_tokens=min(reasoning, output),
+            reported_cost_usd=as_money(as_object(usage.get("cost")).get("total")),
         )
 
     def _key(self, message: dict[str, Any], at: int | None, tokens: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileFacts, FileState, Session, owner_rank
-from lib.readers import genai
+from lib.readers import drift, genai, vocabulary
 from lib.readers.qwen_usage import AGENT, Counting, Ledger
 from lib.readers.values import (
     TITLE_LENGTH,
@@ -130,6 +130,7 @@ class Parser:
             ledger.rank, ledger.rank_of_reports = own
 
     def _take_kind(self, record: dict[str, Any], at: int | None) -> None:
+        drift.note_fields(self._file, "record", record, vocabulary.QWEN_FIELDS)
         match record.get("type"):
             case "user":
                 self._user(record, at)
@@ -139,8 +140,8 @@ class Parser:
                 self._result(record)
             case "system":
                 self._system(record, at)
-            case _:
-                pass
+            case kind:
+                drift.note(self._file, "record type", kind)
 
     def _user(self, record: dict[str, Any], at: int | None) -> None:
         session, kept = self.session, self.kept
@@ -215,8 +216,8 @@ class Parser:
                 self.kept.pending.clear()
                 self.session.turn, self.session.turn_detail = "idle", None
                 self.session.error_class = self.session.error_message = None
-            case _:
-                pass
+            case subtype:
+                drift.check(self._file, "system record", subtype, vocabulary.QWEN_SUBTYPES)
 
     def _settled(self, outcome: dict[str, Any]) -> None:
         """How a turn ended, where the CLI serves others (`qwen serve`, editors)."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileState, Request
-from lib.readers import genai
+from lib.readers import drift, genai, vocabulary
 from lib.readers.values import as_count, as_object, as_word
 
 AGENT = "qwen"
@@ -87,6 +87,7 @@ class Ledger:
         given = as_object(record.get("usageMetadata"))
         if not given:
             return False
+        drift.note_fields(self._file, "usage", given, vocabulary.GENAI_USAGE)
         usage = genai.usage_of(
             genai.Counts(
                 given.get("promptTokenCount"),

@@ -143,6 +143,13 @@ def as_count(value: object) -> int | None:
     return None
 
 
+def as_money(value: object) -> float | None:
+    """US dollars; None for anything else, and for 0, which agents write where they don't know."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 10**9:
+        return float(value)
+    return None
+
+
 def as_time(value: object) -> int | None:
     """Milliseconds since the epoch, from ISO text (UTC where it names no zone) or a number.
 
