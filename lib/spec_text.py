@@ -14,7 +14,7 @@ import yaml
 
 from lib.readers.values import as_list, as_object, as_text, as_word
 
-LONGEST_TEXT = 1_000_000
+LONGEST_TEXT = 200_000
 """Characters of a spec, or of one of its other files, that are shown."""
 LONGEST_FRONTMATTER = 16_000
 """Characters; the YAML parser is slow, and no spec needs more."""

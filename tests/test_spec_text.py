@@ -98,7 +98,7 @@ def test_a_frontmatter_makes_no_objects_and_runs_nothing() -> None:
 def test_a_text_too_long_is_cut_and_says_so() -> None:
     spec = from_markdown("001-a", "---\nstatus: draft\n---\n" + "x" * LONGEST_TEXT, "")
     assert len(spec.text) < LONGEST_TEXT
-    assert "first 1,000,000 characters" in spec.problems[0]
+    assert "first 200,000 characters" in spec.problems[0]
 
 
 def test_terminal_sequences_are_gone() -> None:
