@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from lib.model import ErrorClass, Evidence, Process, Session, Turn
+from lib.model import ActionKind, ErrorClass, Evidence, Process, Session, Turn
 
 StatusName = Literal[
     "running",
@@ -32,6 +32,23 @@ _DEEPEST = 8
 RECENT_MS = 24 * 60 * 60 * 1000
 ENDED: frozenset[StatusName] = frozenset({"completed", "failed", "cancelled"})
 _MID_TURN: frozenset[Turn] = frozenset({"running", "waiting", "retrying"})
+
+
+_IN_PROGRESS: tuple[ActionKind, ...] = ("pause", "stop")
+_OVER: tuple[ActionKind, ...] = ("retry", "archive", "delete")
+_PERMITTED: dict[StatusName, tuple[ActionKind, ...]] = {
+    "pending": ("start", "stop", "delete"),
+    "queued": ("start", "stop", "delete"),
+    "running": _IN_PROGRESS,
+    "waiting": _IN_PROGRESS,
+    "rate-limited": _IN_PROGRESS,
+    "idle": _IN_PROGRESS,
+    "paused": ("resume", "stop"),
+    "completed": _OVER,
+    "failed": _OVER,
+    "cancelled": _OVER,
+    "unknown": (),
+}
 
 
 class Status(NamedTuple):
@@ -109,6 +126,14 @@ def section(status: Status, last_activity_at: int | None, now: int) -> Section:
         return "running"
     moment = status.ended_at or last_activity_at
     return "recent" if moment is not None and now - moment <= RECENT_MS else "older"
+
+
+def permitted(session: Session, status: Status) -> tuple[ActionKind, ...]:
+    """What may be asked for now, most likely first. Of a state that is not known: nothing.
+
+    Only a LeanSpec server's sessions can be acted upon. Whether it agrees is the server's to say.
+    """
+    return _PERMITTED[status.status] if session.server is not None else ()
 
 
 def _strongest(evidence: Iterable[Evidence]) -> Evidence | None:

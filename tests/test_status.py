@@ -1,11 +1,11 @@
 """What a session is doing, from facts and evidence."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lib.model import Evidence, Process, Session, Turn
-from lib.status import RECENT_MS, derive, evidence_for, section
+from lib.status import RECENT_MS, StatusName, derive, evidence_for, permitted, section
 
 NOW = 1_795_000_000_000
 
@@ -202,3 +202,29 @@ def test_a_session_that_waits_to_be_started_is_pending(process: Process) -> None
     state = derive(a_session(turn="pending", turns=0), [a_claim(process)], NOW)
     assert (state.status, state.since) == ("pending", NOW - 60_000)
     assert section(state, NOW, NOW) == "pending"
+
+
+@pytest.mark.parametrize(
+    ("facts", "claims", "may"),
+    [
+        ({"turn": "pending", "turns": 0}, [], ["start", "stop", "delete"]),
+        ({"turn": "running"}, [a_claim("alive", "running")], ["pause", "stop"]),
+        ({"turn": "running"}, [a_claim("alive", "waiting")], ["pause", "stop"]),
+        ({"turn": "running"}, [a_claim("suspended")], ["resume", "stop"]),
+        ({"turn": "idle"}, [a_claim("dead")], ["retry", "archive", "delete"]),
+        ({"turn": "failed"}, [a_claim("dead")], ["retry", "archive", "delete"]),
+        ({"turn": "stopped"}, [a_claim("dead")], ["retry", "archive", "delete"]),
+        ({"turn": "running"}, [a_claim("unknown")], []),
+    ],
+)
+def test_what_may_be_asked_for_follows_from_the_status(
+    facts: dict[str, Any], claims: list[Evidence], may: list[str]
+) -> None:
+    session = a_session(server="http://127.0.0.1:3000", **facts)
+    assert list(permitted(session, derive(session, claims, NOW))) == may
+
+
+def test_a_local_session_can_not_be_acted_upon() -> None:
+    session = a_session(turn="running")
+    for name in get_args(StatusName):
+        assert permitted(session, derive(session, [], NOW)._replace(status=name)) == ()
