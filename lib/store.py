@@ -12,6 +12,7 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Engine,
     Table,
@@ -158,6 +159,13 @@ class Store:
         """Sessions that changed after a version, or whose requests, evidence, dismissal or actions
         did. What a retry made is known from the retry, for its source can't tell.
         """
+        return self._session_rows(session.c.version > since)
+
+    def session(self, key: str) -> SessionRow | None:
+        """One session; None when there is none of that key."""
+        return next(iter(self._session_rows(session.c.key == key)), None)
+
+    def _session_rows(self, wanted: ColumnElement[bool]) -> list[SessionRow]:
         retries = retried()
         columns = [column for column in session.c if column.name != "retry_of"]
         retry_of = func.coalesce(retries.c.retry_of, session.c.retry_of).label("retry_of")
@@ -165,7 +173,7 @@ class Store:
             select(*columns, retry_of, dismissal.c.at.label("dismissed_at"))
             .join_from(session, dismissal, dismissal.c.session_key == session.c.key, isouter=True)
             .join(retries, retries.c.key == session.c.key, isouter=True)
-            .where(session.c.version > since)
+            .where(wanted)
         )
         with reading(self._engine) as connection:
             return [SessionRow(**row) for row in connection.execute(statement).mappings()]

@@ -207,7 +207,7 @@ def test_a_session_that_waits_to_be_started_is_pending(process: Process) -> None
 @pytest.mark.parametrize(
     ("facts", "claims", "may"),
     [
-        ({"turn": "pending", "turns": 0}, [], ["start", "stop", "delete"]),
+        ({"turn": "pending", "registered": False}, [], ["start", "stop", "delete"]),
         ({"turn": "running"}, [a_claim("alive", "running")], ["pause", "stop"]),
         ({"turn": "running"}, [a_claim("alive", "waiting")], ["pause", "stop"]),
         ({"turn": "running"}, [a_claim("suspended")], ["resume", "stop"]),
