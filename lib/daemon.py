@@ -24,9 +24,11 @@ from functools import partial
 from pathlib import Path
 
 from lib import processes
+from lib.actions import Executor
 from lib.collector import Collector, now_ms
 from lib.model import DaemonRow
 from lib.readers import READERS
+from lib.servers import configured
 from lib.settings import PROJECT_FOLDER, Settings, settings
 from lib.store import Store, StoreError
 
@@ -110,6 +112,10 @@ class Daemon:
     def __init__(self, store: Store, config: Settings, stopping: threading.Event) -> None:
         self._store = store
         self._stopping = stopping
+        self._executor = Executor(
+            store, config.machine, lambda: configured(config, os.environ).servers, stopping
+        )
+        self._executing: threading.Thread | None = None
         self._collector = Collector(store, READERS, os.environ, config.machine)
         fact = processes.look(os.getpid())
         self._row = DaemonRow(
@@ -157,6 +163,8 @@ class Daemon:
         changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
         watching = (self._collector.roots, changes, self._stopping)
         threading.Thread(target=_watch, args=watching, daemon=True).start()
+        self._executing = threading.Thread(target=self._executor.run)
+        self._executing.start()
         swept = fully_swept = time.monotonic()
         yield partial(self._sweep, set(), full=True)
         while True:
@@ -182,7 +190,9 @@ class Daemon:
         self._stopping.wait(RETRY_SECONDS)
 
     def close(self) -> None:
-        """Say goodbye in the store."""
+        """End the actions that are under way, and say goodbye in the store."""
+        if self._executing is not None:
+            self._executing.join()
         self._row.phase = "stopped"
         self._beat(force=True)
 
