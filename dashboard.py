@@ -44,6 +44,13 @@ page = st.navigation(
             default=True,
         ),
         st.Page("pages/machines.py", title="Machines", icon="🖥️", url_path="machines"),
+        st.Page(
+            "pages/session.py",
+            title="Session",
+            icon="📄",
+            url_path="session",
+            visibility="hidden",
+        ),
     ]
 )
 st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Hashable, Mapping
 from datetime import tzinfo
 from typing import Any, Literal, NamedTuple, TypedDict
+from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -27,6 +28,8 @@ class View(NamedTuple):
     now: pd.Timestamp
     """In any zone."""
     may_act: bool = True
+    query: str = ""
+    """The filters as query parameters, for links that are to keep them."""
 
 
 class Look(NamedTuple):
@@ -93,6 +96,8 @@ class Card(TypedDict):
     durationMs: int | None
     since: int | None
     actions: list[str]
+    link: str
+    """Where its transcript is shown, relative to the board."""
 
 
 def text(value: object) -> str | None:
@@ -200,7 +205,13 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         durationMs=whole(row.get("duration_ms")),
         since=milliseconds(row.get("since")),
         actions=_actions(over, error, dismissed, view.may_act),
+        link=session_link(str(row["key"]), view.query),
     )
+
+
+def session_link(key: str, query: str = "") -> str:
+    """The page of one session, relative to the board; `query`: parameters to add to its own."""
+    return "session?" + "&".join(filter(None, (urlencode({"session": key}), query)))
 
 
 def title(row: Row) -> str:

@@ -18,6 +18,10 @@ LONGEST_TEXT = 50_000
 """Characters of one entry that are kept; the rest is counted in `Entry.omitted`."""
 
 
+MOST_TEXT = 32_000_000
+"""Characters of all entries together that are kept."""
+
+
 class CallTokens(msgspec.Struct, kw_only=True):
     """Tokens of the model call that an entry is a part of. No kind is part of another, except
     that `output` includes `reasoning`.
@@ -72,8 +76,15 @@ class Reading(msgspec.Struct, kw_only=True):
 
 
 def newest(reading: Reading, limit: int) -> Reading:
-    """`reading` with at most `limit` entries, the newest."""
-    if len(reading.entries) > limit:
-        reading.entries = reading.entries[-limit:]
+    """`reading` with at most `limit` entries, the newest, and no more text than is kept."""
+    room = MOST_TEXT
+    first = len(reading.entries)
+    while first > max(0, len(reading.entries) - limit):
+        room -= len(reading.entries[first - 1].text)
+        if room < 0:
+            break
+        first -= 1
+    if first > 0:
+        reading.entries = reading.entries[first:]
         reading.earlier = True
     return reading

@@ -229,6 +229,33 @@ def _usage_rows(known: Known, keys: Iterable[str]) -> pd.DataFrame:
     return frame
 
 
+def session_facts(store: Store, key: str, now: int) -> SessionRow | None:
+    """What the store knows of one session; None where it knows none of that key."""
+    return _refreshed(store, now).sessions.get(key)
+
+
+def relatives(store: Store, key: str, now: int) -> dict[str, list[str]]:
+    """Keys of the sessions that belong to one, by how they do; what there is none of is left out.
+
+    `Part of`: the session that started a subagent; `Forked from`, `Forks`, `Subagents`.
+    """
+    sessions = _refreshed(store, now).sessions
+    own = sessions.get(key)
+    if own is None:
+        return {}
+    known = {
+        "Part of": [own.parent_key],
+        "Forked from": [own.forked_from],
+        "Forks": [row.key for row in sessions.values() if row.forked_from == key],
+        "Subagents": [row.key for row in sessions.values() if row.parent_key == key],
+    }
+    present = {
+        name: [one for one in keys if one is not None and one in sessions]
+        for name, keys in known.items()
+    }
+    return {name: sorted(keys) for name, keys in present.items() if keys}
+
+
 def today_totals(store: Store, timezone: tzinfo, now: int) -> Figures:
     """Figures of all calls since midnight in `timezone`."""
     known = _refreshed(store, now)

@@ -1,6 +1,7 @@
 """What a card says of a session."""
 
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -186,3 +187,10 @@ def test_any_text_is_one_line_of_bounded_length(title: str, message: str) -> Non
     assert found["title"]
     assert "\n" not in found["title"] + (found["latest"] or "")
     assert len(found["title"]) <= 301
+
+
+def test_a_link_names_the_session_and_keeps_the_filters() -> None:
+    made = card(one(key="codex:a&b/c d"), VIEW._replace(query="project=x&range=all"))
+    path, _, query = made["link"].partition("?")
+    assert path == "session"
+    assert parse_qs(query) == {"session": ["codex:a&b/c d"], "project": ["x"], "range": ["all"]}

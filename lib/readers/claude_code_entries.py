@@ -103,9 +103,9 @@ class _Records:
         for block in map(as_object, as_list(blocks)):
             match block.get("type"):
                 case "thinking":
-                    found += said("reasoning", block.get("thinking"), at, level="debug")
+                    found += said("reasoning", block.get("thinking"), at)
                 case "redacted_thinking":
-                    found.append(entry("reasoning", "", at, level="debug", title="Encrypted"))
+                    found.append(entry("reasoning", "", at, title="Encrypted"))
                 case "tool_use" | "server_tool_use":
                     call = (block.get("id"), block.get("name"), block.get("input"), at)
                     found.append(self._calls.call(*call))

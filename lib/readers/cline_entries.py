@@ -63,7 +63,7 @@ def _message(record: object, calls: Calls) -> list[Entry]:
                 call = (block.get("id"), block.get("name"), block.get("input"), at)
                 found.append(calls.call(*call))
             case "thinking":
-                found += said("reasoning", block.get("thinking"), at, level="debug")
+                found += said("reasoning", block.get("thinking"), at)
             case "text" if of_model:
                 found += said("answer", block.get("text"), at)
             case "text":

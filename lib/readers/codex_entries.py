@@ -73,7 +73,7 @@ class _Records:
             case "reasoning":
                 texts = (texts_in(item.get(name)) for name in ("summary", "content"))
                 text = "\n\n".join(filter(None, texts))
-                found = said("reasoning", text, at, level="debug")
+                found = said("reasoning", text, at)
             case "function_call":
                 found = [self._call(item, item.get("name"), decoded(item.get("arguments")), at)]
             case "custom_tool_call":

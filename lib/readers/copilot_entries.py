@@ -58,7 +58,7 @@ class _Records:
             case "tool.execution_complete":
                 return [self._result(data, at)]
             case "assistant.reasoning":
-                return said("reasoning", data.get("content"), at, level="debug")
+                return said("reasoning", data.get("content"), at)
             case _:
                 return _other(kind, data, at, is_subagent=self._agent_id is not None)
 
@@ -74,7 +74,7 @@ class _Records:
 
     def _answer(self, data: dict[str, Any], at: int | None) -> list[Entry]:
         found = [
-            *said("reasoning", data.get("reasoningText"), at, level="debug"),
+            *said("reasoning", data.get("reasoningText"), at),
             *said("answer", data.get("content"), at),
         ]
         for call in map(as_object, as_list(data.get("toolRequests"))):

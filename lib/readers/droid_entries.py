@@ -55,7 +55,7 @@ class _Records:
                     call = (block.get("id"), block.get("name"), block.get("input"), at)
                     found.append(self._calls.call(*call))
                 case "thinking":
-                    found += said("reasoning", block.get("thinking"), at, level="debug")
+                    found += said("reasoning", block.get("thinking"), at)
                 case "text" if of_model:
                     found += said("answer", block.get("text"), at)
                 case "text" if message.get("visibility") == "user_only":

@@ -77,7 +77,7 @@ class _Records:
         for call in map(as_object, as_list(record.get("toolCalls"))):
             found += self._call(call, at)
         for one in found:
-            one.model = model
+            one.model = None if one.kind == "tool_result" else model
         bearer = self._told.get(identity) or next(iter(found), None)
         if bearer is not None:
             bearer.tokens = _tokens(as_object(record.get("tokens"))) or bearer.tokens
@@ -116,7 +116,7 @@ def _thoughts(thoughts: object, at: int | None) -> list[Entry]:
     for thought in map(as_object, as_list(thoughts)):
         subject = as_text(thought.get("subject"), 200) or ""
         text = thought.get("description") or thought.get("text") or subject
-        found.append(entry("reasoning", text, at, level="debug", title=subject))
+        found.append(entry("reasoning", text, at, title=subject))
     return [one for one in found if one.text]
 
 

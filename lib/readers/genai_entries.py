@@ -27,7 +27,7 @@ def answer(content: object, at: int | None) -> list[Entry]:
     thoughts = [part.get("text") for part in parts if part.get("thought")]
     thought = "\n".join(text for text in thoughts if isinstance(text, str))
     return [
-        *said("reasoning", thought, at, level="debug"),
+        *said("reasoning", thought, at),
         *said("answer", genai.text_of(content), at),
     ]
 

@@ -122,7 +122,7 @@ def _entries_of(message: _Message, number: int, calls: Calls, found: Reading) ->
         taken.append(error(text, at, as_text(failure.get("name"), 80) or "Error"))
     if of_model and taken:
         for one in taken:
-            one.model = as_word(data.get("modelID"))
+            one.model = None if one.kind == "tool_result" else as_word(data.get("modelID"))
         taken[0].tokens = _tokens(data.get("tokens"))
     return taken
 
@@ -163,7 +163,7 @@ def _model_part(part: dict[str, Any], calls: Calls, at: int | None) -> list[Entr
         case "text":
             return said("answer", part.get("text"), moment)
         case "reasoning":
-            return said("reasoning", part.get("text"), moment, level="debug")
+            return said("reasoning", part.get("text"), moment)
         case "tool":
             return _tool(part, calls, at)
         case "retry":

@@ -76,7 +76,7 @@ class _Records:
         for block in map(as_object, as_list(blocks)):
             match block.get("type"):
                 case "thinking":
-                    found += said("reasoning", block.get("thinking"), at, level="debug")
+                    found += said("reasoning", block.get("thinking"), at)
                 case "toolCall":
                     call = (block.get("id"), block.get("name"), block.get("arguments"), at)
                     found.append(self._calls.call(*call))

@@ -315,6 +315,8 @@ function newCard(id) {
   card.copied.readOnly = true;
   card.copied.hidden = true;
   card.buttons = new Map();
+  card.link = inside(card.actions, "a", "link");
+  card.link.textContent = "📄 View Logs";
   return card;
 }
 
@@ -350,6 +352,8 @@ function fillCard(card, data) {
   setHidden(card.toggle, !long);
   labelToggle(card, name);
   setButtons(card, data.actions, name);
+  setAttribute(card.link, "href", data.link);
+  setAttribute(card.link, "aria-label", `View Logs, ${name}`);
 }
 
 function setButtons(card, actions, name) {
@@ -370,7 +374,6 @@ function setButtons(card, actions, name) {
     });
     place(card.actions, button, index);
   });
-  setHidden(card.actions, actions.length === 0);
 }
 
 function labelToggle(card, name) {

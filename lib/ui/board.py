@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -48,7 +49,8 @@ def content(shared: Shared, frame: pd.DataFrame) -> Content:
     drawn: Content | None = st.session_state.get(_DRAWN)
     if drawn is not None and drawn.made_of[0] is frame and drawn.made_of[1:] == made_of:
         return drawn
-    view = View(viewer_zone(), now(), may_act=shared.access.level == "act")
+    query = urlencode(filters.to_query(shared.filters), doseq=True)
+    view = View(viewer_zone(), now(), may_act=shared.access.level == "act", query=query)
     left = filters.apply(frame, shared.filters, view.now)
     top = sections.top_level(frame)
     waits = (top["status"] == "waiting") & top["dismissed_at"].isna()
