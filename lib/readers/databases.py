@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 _LOG = "-wal"
 _INDEX = "-shm"
-_SUFFIXES = (".db", ".sqlite")
+_SUFFIXES = (".db", ".sqlite", ".vscdb")
 _WAIT_SECONDS = 0.5
 _MAXIMUM_COPY = 1 << 30
 _WRITTEN_TO = "it was written to while it was read"
@@ -76,6 +76,9 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
         else:
             with _copied_database(path) as connection:
                 yield connection
+    except UnicodeDecodeError as error:
+        # Names of tables and columns, and SQLite's own words about them.
+        raise DamagedDatabase("a name in it is no text") from error
     except sqlite3.Error as error:
         # Locks and files that just appeared or went are operational; so is a missing column.
         passing = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,12 @@ def test_only_logs_of_databases_name_another_file() -> None:
     assert database_of("/a/opencode.db-wal") == "/a/opencode.db"
     assert database_of("/a/opencode.db") == "/a/opencode.db"
     assert database_of("/a/session-wal") == "/a/session-wal"
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE sessions (naming TEXT)")
+    path.write_bytes(path.read_bytes().replace(b"naming", b"nam\x80ng"))
+    with pytest.raises(DamagedDatabase, match="no text"), reading(path) as connection:
+        connection.execute("PRAGMA table_info(sessions)").fetchall()
