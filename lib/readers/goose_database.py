@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lib.model import FileFacts, FileState, Request, Session
+from lib.readers import drift, vocabulary
 from lib.readers.databases import DamagedDatabase, reading
 from lib.readers.goose_session import (
     AGENT,
@@ -25,12 +26,14 @@ from lib.readers.goose_session import (
     content_of,
     count_todos,
     key_of,
+    note_new,
     request_of,
     title_of,
 )
 from lib.readers.values import (
     Unreadable,
     as_count,
+    as_money,
     as_time,
     as_tokens,
     as_word,
@@ -179,6 +182,8 @@ class _Database:
                     self._skip(str(error))
                 continue
             blocks = content_of(record | {"metadata": _decoded(shown)})
+            if is_new:
+                note_new(self._state, role, blocks)
             if blocks:
                 yield _Message(role, as_time(at), blocks)
 
@@ -225,8 +230,10 @@ class _Database:
             session.turn_requests += (at or 0) >= begun
             session.last_activity_at = max(session.last_activity_at or 0, at or 0) or None
             if is_new:
+                source = entry["cost_source"]
+                drift.check(self._state, "cost source", source, vocabulary.GOOSE_COST_SOURCES)
                 self._state.usage_records += 1
-                request.reported_cost_usd = _money(entry["cost"])
+                request.reported_cost_usd = as_money(entry["cost"])
                 told.append(request)
         rest = self._rest(session, row, counted)
         return told if rest is None else [*told, rest]
@@ -284,7 +291,7 @@ def read(path: Path, state: FileState) -> FileFacts:
         database = _Database(path, connection, state, before)
         if database.is_first:
             state.records = state.usage_records = 0
-            state.skipped, state.skips = {}, []
+            state.skipped, state.skips, state.unknown = {}, [], {}
         for row in database.changed():
             session, calls = database.tell(row)
             sessions.append(session)
@@ -298,7 +305,3 @@ def _decoded(text: object) -> dict[str, Any]:
         return decode_object(text.encode("utf-8", "replace")) if isinstance(text, str) else {}
     except Unreadable:
         return {}
-
-
-def _money(value: object) -> float | None:
-    return float(value) if isinstance(value, float | int) and 0 < value < 10**9 else None

@@ -21,6 +21,7 @@ from lib.readers.goose_session import (
     content_of,
     count_todos,
     key_of,
+    note_new,
     request_of,
     title_of,
 )
@@ -86,7 +87,9 @@ class Parser:
         if "role" in record:
             at = as_time(record.get("created"))
             self._session.started_at = self._session.started_at or at
-            self._conversation.take(record.get("role"), content_of(record), at)
+            role, content = record.get("role"), content_of(record)
+            note_new(self._file, role, content)
+            self._conversation.take(role, content, at)
         elif is_first:
             self._describe(record)
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lib.model import Request, Session, owner_rank
+from lib.model import FileState, Request, Session, owner_rank
+from lib.readers import drift, vocabulary
 from lib.readers.values import (
     TITLE_LENGTH,
     as_list,
@@ -131,7 +132,7 @@ class Conversation:
             self.pending.pop(as_word(block.get("id")) or "", None)
         session.turn = "running"
         session.turn_detail = next(reversed(self.pending.values()), None)
-        if responses:
+        if responses or not any(block.get("type") in ("text", "image") for block in blocks):
             return
         self.pending.clear()
         session.turns += 1
@@ -188,6 +189,13 @@ def _question(block: dict[str, Any]) -> str:
     if name is not None:
         return f"permission to run {call_text(name, data.get('arguments'))}"
     return one_line(data.get("message")) or one_line(data.get("prompt")) or "an answer"
+
+
+def note_new(file: FileState, role: object, content: list[Any]) -> None:
+    """Count what is unknown in a message."""
+    drift.check(file, "role", role, vocabulary.GOOSE_ROLES)
+    for block in content:
+        drift.check(file, "block type", as_object(block).get("type"), vocabulary.GOOSE_BLOCKS)
 
 
 def content_of(record: dict[str, Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from lib.model import FileState
+from lib.readers import drift, vocabulary
 from lib.readers.documents import read_beside
 from lib.readers.kimi_wire import Origin, WireParser, session_of, text_of
 from lib.readers.values import (
@@ -93,7 +94,7 @@ class Parser(WireParser):
             case "ApprovalResponse" | "QuestionResponse" | "ApprovalRequestResolved":
                 kept.asking.pop(as_word(payload.get("request_id")) or "", None)
             case _:
-                pass
+                drift.check(self.file, "message type", kind, vocabulary.KIMI_CLI_MESSAGES)
 
     def _asks(self, payload: dict[str, Any], words: str | None, before: str) -> None:
         asked = as_word(payload.get("id"))
@@ -112,6 +113,7 @@ class Parser(WireParser):
 
     def _used(self, payload: dict[str, Any], at: int | None, copied: int = 0) -> bool:
         usage = as_object(payload.get("token_usage"))
+        drift.note_fields(self.file, "usage", usage, vocabulary.KIMI_CLI_USAGE)
         names = ("input_other", "output", "input_cache_read", "input_cache_creation")
         identity = (as_word(payload.get("message_id")) or at,)
         return self.count(tuple(usage.get(name) for name in names), identity, at, copied)

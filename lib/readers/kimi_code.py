@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.model import FileState
+from lib.readers import drift, vocabulary
 from lib.readers.documents import read_beside
 from lib.readers.kimi_wire import AGENT, Origin, WireParser, session_of, text_of
 from lib.readers.values import TITLE_LENGTH, as_list, as_object, as_text, as_time, as_word
@@ -85,8 +86,8 @@ class Parser(WireParser):
                 kept.asking.pop(as_word(record.get("id")) or "", None)
             case "tools.update_store" if record.get("key") == "todo":
                 self.counted_todos(record.get("value"))
-            case _:
-                pass
+            case kind:
+                drift.check(self.file, "record type", kind, vocabulary.KIMI_CODE_RECORDS)
 
     def _step(self, event: dict[str, Any]) -> None:
         kept, session = self.kept, self.session
@@ -110,6 +111,7 @@ class Parser(WireParser):
         kept, session = self.kept, self.session
         kept.model = as_word(record.get("model")) or kept.model
         usage = as_object(record.get("usage"))
+        drift.note_fields(self.file, "usage", usage, vocabulary.KIMI_CODE_USAGE)
         names = ("inputOther", "output", "inputCacheRead", "inputCacheCreation")
         counts = tuple(usage.get(name) for name in names)
         identity = (kept.step, kept.step_calls) if kept.step else (at, record.get("agentId"))
@@ -127,6 +129,7 @@ class Parser(WireParser):
         kept.pending.clear()
         kept.asking.clear()
         session.turn_detail = session.error_class = session.error_message = None
+        drift.check(self.file, "reason", record.get("reason"), vocabulary.KIMI_CODE_REASONS)
         match record.get("reason"):
             case "completed":
                 session.turn = "idle"

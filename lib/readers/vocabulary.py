@@ -114,3 +114,46 @@ CLINE_METRICS = words(
     cacheReadTokens cacheWriteTokens cost inputTokens outputTokens reasoningTokens totalCost
     """
 )
+
+GOOSE_BLOCKS = words(
+    """
+    actionRequired conversationCompacted error frontendToolRequest image reasoning
+    redactedThinking systemNotification text thinking toolConfirmationRequest toolInputDelta
+    toolRequest toolResponse
+    """
+)
+GOOSE_ROLES = words("assistant user")
+GOOSE_COST_SOURCES = words("carried_forward estimated provider_reported")
+
+KIMI_CODE_RECORDS = words(
+    """
+    config.update context.append_loop_event context.append_message context.apply_compaction
+    context.clear context.undo context.update_token_count cron.add cron.cursor cron.delete
+    file_history.checkpoint file_history.tracked forked full_compaction.begin
+    full_compaction.cancel full_compaction.complete goal.clear goal.create goal.update
+    interaction.request interaction.resolved interruptionReminder.recorded llm.request
+    llm.tools_snapshot mcp.tools_discovered metadata micro_compaction.apply
+    permission.record_approval_result permission.rules.add permission.set_mode plan.revision
+    plan_mode.cancel plan_mode.enter plan_mode.exit plugin.session_start profile.bind
+    prompt.aborted prompt.completed prompt.steered runtime.set_binding subagent.cancelled
+    subagent.completed subagent.failed subagent.spawned subagent.started subagent.suspended
+    swarm_mode.enter swarm_mode.exit task.started task.terminated task.waitDelivered
+    token_counting.measured token_counting.rebased token_counting.truncated
+    token_counting.turn_recorded tools.register_user_tool tools.reset_active_tools
+    tools.set_active_tools tools.unregister_user_tool tools.update_store tower.inbox.sent
+    tower_mode.enter tower_mode.exit turn.cancel turn.ended turn.prompt turn.steer
+    turn.step.interrupted turn.step.retrying usage.record
+    """
+)
+KIMI_CODE_USAGE = words("inputCacheCreation inputCacheRead inputOther output")
+KIMI_CODE_REASONS = words("blocked cancelled completed failed")
+KIMI_CLI_MESSAGES = words(
+    """
+    ApprovalRequest ApprovalRequestResolved ApprovalResponse BtwBegin BtwEnd CompactionBegin
+    CompactionEnd ContentPart HookRequest HookResolved HookResponse HookTriggered MCPLoadingBegin
+    MCPLoadingEnd Notification PlanDisplay QuestionRequest QuestionResponse StatusUpdate
+    SteerInput StepBegin StepInterrupted StepRetry SubagentEvent ToolCall ToolCallPart
+    ToolCallRequest ToolResult TurnBegin TurnEnd
+    """
+)
+KIMI_CLI_USAGE = words("input_cache_creation input_cache_read input_other output")

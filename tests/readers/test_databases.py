@@ -209,10 +209,10 @@ def test_only_logs_of_databases_name_another_file() -> None:
     assert database_of("/a/session-wal") == "/a/session-wal"
 
 
-def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
+def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE sessions (naming TEXT)")
-    path.write_bytes(path.read_bytes().replace(b"naming", b"nam\x80ng"))
+        connection.execute("CREATE TABLE sessions (id TEXT)")
+    path.write_bytes(path.read_bytes().replace(b"sessions (id", b"sess\x80\x81\x82s \x83id"))
     with pytest.raises(DamagedDatabase, match="no text"), reading(path) as connection:
         connection.execute("PRAGMA table_info(sessions)").fetchall()

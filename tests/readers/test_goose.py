@@ -335,3 +335,16 @@ def test_where_it_looks(tmp_path: Path) -> None:
     assert goose.roots(home | {"GOOSE_PATH_ROOT": "/g"}) == [Path("/g/data/sessions")]
     names = ("sessions.db", f"{OLD}.jsonl", "sessions.db-wal", "notes.txt")
     assert [goose.is_session_file(tmp_path / name) for name in names] == [True, True, False, False]
+
+
+def test_what_is_new_is_counted_by_name_once(database: Database) -> None:
+    session = ask(database)
+    database.say(session, "assistant", 2, {"type": "telepathy"}, text("Done."))
+    database.say(session, "ghost", 2, text("Boo"))
+    database.count(session, 3, cost_source="guessed")
+    facts = read(database)
+    known = {"block type: telepathy": 1, "role: ghost": 1, "cost source: guessed": 1}
+    assert facts.state.unknown == known
+    assert (told(facts).last_message, len(facts.requests)) == ("Done.", 1)
+    database.count(session, 4)
+    assert read(database, facts.state).state.unknown == known

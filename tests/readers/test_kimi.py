@@ -285,3 +285,18 @@ def test_where_it_looks(tmp_path: Path):
         Path("/c/sessions"),
         Path("/b/sessions"),
     ]
+
+
+def test_what_is_new_is_counted_by_name_and_the_rest_still_counts(tmp_path: Path):
+    strange = used(3) | {"usage": {"inputOther": 10, "output": 5, "quantum": 3}}
+    records = [header(), prompt(), record("telepathy", 1), begin(), strange, ended("bored")]
+    facts = kimi.read(wire_file(tmp_path, records), None)
+    assert facts.state.unknown == {
+        "record type: telepathy": 1,
+        "usage field: quantum": 1,
+        "reason: bored": 1,
+    }
+    assert len(facts.requests) == 1
+    facts = kimi.read(old_wire_file(tmp_path, [message("Telepathy", 1), status(2)]), None)
+    assert facts.state.unknown == {"message type: Telepathy": 1}
+    assert len(facts.requests) == 1
