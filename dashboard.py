@@ -43,7 +43,9 @@ page = st.navigation(
             icon="🤖",
             default=True,
         ),
+        st.Page("pages/launch.py", title="New session", icon="➕", url_path="launch"),
         st.Page("pages/machines.py", title="Machines", icon="🖥️", url_path="machines"),
+        st.Page("pages/settings.py", title="Settings", icon="⚙️", url_path="settings"),
         st.Page(
             "pages/session.py",
             title="Session",
@@ -55,8 +57,11 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")
 with st.sidebar:
-    chosen = sidebar.filter_bar(frame, page.url_path, state.is_settled(store))
-    st.divider()
+    if page.url_path in ("launch", "settings"):
+        chosen = sidebar.kept_filters()
+    else:
+        chosen = sidebar.filter_bar(frame, page.url_path, state.is_settled(store))
+        st.divider()
     seconds = sidebar.refresh_bar()
 state.share(state.Shared(store, viewer, chosen, seconds))
 page.run()

@@ -106,7 +106,7 @@ def configured(
             continue
         for number, entry in enumerate(entries, 1):
             try:
-                setting = _setting(entry, source)
+                setting = setting_of(entry, source)
             except ValueError as error:
                 problems.append(f"{place}, entry {number}: {error}")
                 continue
@@ -136,7 +136,7 @@ def save(config: Settings, setting: ServerSetting, replaces: str | None = None) 
     The file then is as it was.
     """
     entry = {"url": setting.url, "name": setting.name, "token": setting.token, "on": setting.on}
-    url = _setting(entry, "settings").url
+    url = setting_of(entry).url
     with _changing(config) as entries:
         urls = [_url(one) for one in entries]
         taken = [number for number, one in enumerate(urls) if one in (url, replaces or url)]
@@ -184,8 +184,8 @@ def default_name(url: str) -> str:
     return url.partition("://")[2][:LONGEST_NAME]
 
 
-def _setting(entry: Any, source: Source) -> ServerSetting:
-    """An entry checked. Raises ValueError without anything that the entry holds."""
+def setting_of(entry: Any, source: Source = "settings") -> ServerSetting:
+    """An entry as somebody wrote it, checked. Raises ValueError without anything it holds."""
     try:
         written = msgspec.convert(entry, _Entry)
     except msgspec.ValidationError as error:

@@ -55,6 +55,10 @@ class Actions:
             _mark(connection, [asked.session_key, asked.result_key], version)
         return True
 
+    def find(self, action_id: str) -> Action | None:
+        """One action as it is now."""
+        return next(iter(self._read(select(action).where(action.c.id == action_id))), None)
+
     def requested(self, machine: str) -> list[Action]:
         """What one machine's daemon has yet to do, in the order in which it was asked for."""
         waiting = select(action).where(action.c.machine == machine, action.c.state == "requested")

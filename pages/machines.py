@@ -8,5 +8,6 @@ store = state.shared().store
 st.title("Machines")
 machines.daemons(store.daemons())
 machines.sources(store.sources())
+machines.servers(store.servers())
 machines.records(store.counts())
 machines.skipped(store.files())

@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from lib import samples
-from lib.model import DaemonRow, SourceRow
+from lib.model import DaemonRow, ServerRow, SourceRow
 from lib.readers import LABELS
 from lib.store import Counts, FileRow
 from lib.ui import state
+from lib.ui.servers import STATES as SERVER_STATES
 
 
 def daemons(rows: Sequence[DaemonRow]) -> None:
@@ -56,6 +57,30 @@ def sources(rows: Sequence[SourceRow]) -> None:
 
 
 _SOURCE_STATES = {"ok": "✅ read", "absent": "⚪ absent", "unreadable": "❌ unreadable"}
+
+
+def servers(rows: Sequence[ServerRow]) -> None:
+    """Every machine's LeanSpec servers, as its daemon last found them."""
+    st.subheader("LeanSpec servers")
+    real = [row for row in rows if row.machine != samples.MACHINE]
+    if not real:
+        st.info("No LeanSpec server is asked. Settings adds one.")
+        return
+    table = pd.DataFrame(
+        {
+            "Machine": [row.machine for row in real],
+            "Server": [row.name for row in real],
+            "URL": [row.url for row in real],
+            "State": [SERVER_STATES[row.state] for row in real],
+            "Version": [row.version or "" for row in real],
+            "Projects": [len(row.projects) for row in real],
+            "Sessions": [row.sessions for row in real],
+            "Last answer": _times([row.seen_at for row in real]),
+            "Asked again": _times([row.retry_at for row in real]),
+            "Error": [row.error or "" for row in real],
+        }
+    )
+    _table(table)
 
 
 def records(counts: Counts) -> None:
@@ -113,9 +138,10 @@ def _state(row: DaemonRow, moment: int) -> str:
     return "❔ silent" if state.is_stale(row, moment) else f"🟢 {row.phase}"
 
 
-def _times(values: Sequence[int]) -> "pd.Series[pd.Timestamp]":
+def _times(values: Sequence[int | None]) -> "pd.Series[pd.Timestamp]":
     zone = state.viewer_zone()
-    return pd.to_datetime(pd.Series(values), unit="ms", utc=True).dt.tz_convert(zone)
+    times = pd.Series(list(values), dtype="Int64")
+    return pd.to_datetime(times, unit="ms", utc=True).dt.tz_convert(zone)
 
 
 def _table(table: pd.DataFrame) -> None:

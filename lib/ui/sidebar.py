@@ -79,6 +79,11 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
     return chosen
 
 
+def kept_filters() -> Filters:
+    """What is chosen, for a page that has no use for filters and draws none."""
+    return st.session_state.get(_CHOSEN, Filters())
+
+
 def clear() -> None:
     """Back to everything of now and the last 24 hours."""
     _set_widgets(Filters())
@@ -127,7 +132,7 @@ def _read_address(frame: pd.DataFrame, page: str, settled: bool) -> None:
         _set_widgets(chosen)
     elif "filter_text" not in st.session_state:
         # A run that ended before it drew the widgets made Streamlit forget them.
-        _set_widgets(st.session_state.get(_CHOSEN, Filters()))
+        _set_widgets(kept_filters())
 
 
 def _set_widgets(chosen: Filters) -> None:
