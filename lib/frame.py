@@ -17,8 +17,9 @@ import msgspec
 import pandas as pd
 
 from lib import pricing, status
+from lib.asked import SHOWN_MS, Asked, asked, control
 from lib.figures import QUARTER_HOUR_MS, Figures, figures, total
-from lib.model import Evidence, Session
+from lib.model import Action, Evidence, Session
 from lib.readers import LABELS
 from lib.specs import specs_of
 from lib.store import SessionRow, Store
@@ -54,6 +55,8 @@ class Known:
     evidence: dict[str, dict[str, Evidence]] = field(default_factory=dict)
     usage: dict[str, list[PricedUsage]] = field(default_factory=dict)
     children: dict[str, set[str]] = field(default_factory=dict)
+    actions: dict[str, list[Action]] = field(default_factory=dict)
+    """Those under way or changed lately, by the session that they are about."""
     statuses: dict[str, status.Status] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     silent: frozenset[str] = frozenset()
@@ -75,6 +78,7 @@ class Known:
                 # What is gone can't be told by what changed.
                 self._forget()
             changed = self._load(self.version)
+            self._load_actions(now)
             self.version = version
             self.frame = None
             self.usage_moved |= changed
@@ -119,6 +123,12 @@ class Known:
                 self.usage[usage.session_key].append(group)
         return self._with_relatives(changed)
 
+    def _load_actions(self, now: int) -> None:
+        self.actions = {}
+        for action in self.store.actions.recent(now - SHOWN_MS):
+            if action.session_key is not None:
+                self.actions.setdefault(action.session_key, []).append(action)
+
     def _with_relatives(self, changed: set[str]) -> set[str]:
         related = set(changed)
         for key in changed:
@@ -158,15 +168,17 @@ class Known:
             for child in self.children.get(key, ())
         ]
         turn_limit = max((claim.turn_limit or 0 for claim in evidence), default=0)
+        lately = asked(self.actions.get(key, []), now)
         self.rows[key] = {
             **_identity(session, session.dismissed_at),
             **_state(session, state, turn_limit or None, now),
             **_numbers(session, usage, children),
+            **control(session, state, lately, session.machine in self.silent),
         }
-        due = _due(session, state, self.rows[key]["section"])
         self.due.pop(key, None)
-        if due is not None:
-            self.due[key] = due
+        for moment in (_due(session, state, self.rows[key]["section"]), lately.due):
+            if moment is not None:
+                self.due[key] = min(moment, self.due.get(key, moment))
 
 
 _known: WeakKeyDictionary[Store, Known] = WeakKeyDictionary()
@@ -192,6 +204,8 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     `error_message`, and the UTC times in `TIMES`; `duration_ms` of ended sessions; `turns`,
     `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
     plan), `context_tokens`, `context_window`, `context_share`.
+    Control: `permitted` (kinds of actions that may be asked for), `under_way` (kinds that were),
+    `note` (why something did not come to pass), `retry_of` (a key).
     Figures, of the session's own calls: those of `Figures`, `total_tokens`, `cost_usd` (NaN when
     there were calls and none could be priced); of its subagents: `subagents`,
     `subagent_tokens`, `subagent_cost_usd`.
@@ -359,15 +373,13 @@ def _due(session: Session, state: status.Status, section: status.Section) -> int
     return None
 
 
+_NOBODY = Session(key="", agent="", session_id="")
+_NOTHING = status.Status("unknown", "unknown", "unknown", None, "", None, None)
 _COLUMNS = [
-    *_identity(Session(key="", agent="", session_id=""), None),
-    *_state(
-        Session(key="", agent="", session_id=""),
-        status.Status("unknown", "unknown", "unknown", None, "", None, None),
-        None,
-        0,
-    ),
-    *_numbers(Session(key="", agent="", session_id=""), [], []),
+    *_identity(_NOBODY, None),
+    *_state(_NOBODY, _NOTHING, None, 0),
+    *_numbers(_NOBODY, [], []),
+    *control(_NOBODY, _NOTHING, Asked([]), is_silent=True),
 ]
 
 

@@ -113,16 +113,15 @@ def _changed(client: Client, kind: ActionKind, session_id: str, wait: Wait) -> O
         try:
             status = first_line(client.session(session_id).status or "unknown", 40)
         except LeanSpecError as error:
-            return Outcome("unverified", f"{kind.capitalize()} requested; then: {error}")
+            return Outcome("unverified", f"How it is now can't be seen: {error}")
         if effect.reached(status):
             return Outcome("done", f"{effect.done}. The server says: {status}.")
         if effect.past(status):
-            return Outcome("failed", f"{kind.capitalize()} requested, but it is {status}.")
+            return Outcome("failed", f"It is {status}.")
         if monotonic() > deadline:
-            words = f"{kind.capitalize()} requested, still {status} after {EFFECT_SECONDS:g} s."
-            return Outcome("unverified", words)
+            return Outcome("unverified", f"Still {status} after {EFFECT_SECONDS:g} s.")
         if wait(LOOK_SECONDS):
-            return Outcome("unverified", f"{kind.capitalize()} requested; the daemon was stopped.")
+            return Outcome("unverified", "The daemon was stopped before the effect could show.")
 
 
 def _delete(client: Client, session_id: str) -> Outcome:
@@ -140,8 +139,8 @@ def _delete(client: Client, session_id: str) -> Outcome:
     except LeanSpecError as error:
         if error.kind == "not-found":
             return Outcome("done", "The server has deleted it with its log.")
-        return Outcome("unverified", f"Delete requested; then: {error}")
-    return Outcome("unverified", "Delete requested, and the server still has it.")
+        return Outcome("unverified", f"Whether it is gone can't be seen: {error}")
+    return Outcome("unverified", "The server still has it.")
 
 
 def _archive(client: Client, session_id: str) -> Outcome:

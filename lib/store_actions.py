@@ -26,6 +26,7 @@ from lib.store_engine import next_version, reading, set_version, writing
 from lib.store_schema import action, session
 
 OPEN: tuple[ActionState, ...] = ("requested", "running")
+_DAY_MS = 24 * 60 * 60 * 1000
 INTERRUPTED = "The daemon was interrupted; see the session's own state."
 
 
@@ -99,9 +100,15 @@ class Actions:
         )
 
     def recent(self, since: int) -> list[Action]:
-        """Those that are under way or changed after `since` (ms), in the order of asking."""
-        news = or_(action.c.state.in_(OPEN), action.c.updated_at > since)
-        return self._read(select(action).where(news).order_by(action.c.at, action.c.id))
+        """Those that are under way or changed after `since` (ms), in the order of asking.
+
+        Whatever was asked for more than a day before `since` is history.
+        """
+        found = select(action).where(
+            action.c.at > since - _DAY_MS,
+            or_(action.c.state.in_(OPEN), action.c.updated_at > since),
+        )
+        return self._read(found.order_by(action.c.at, action.c.id))
 
     def listed(self, wanted: ActionFilter, limit: int, offset: int = 0) -> list[Action]:
         """A page of the log, newest first."""

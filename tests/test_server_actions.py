@@ -165,16 +165,16 @@ def test_an_effect_that_does_not_show_is_told(
     hostile.answer("/api/sessions/s", json_of({"id": "s", "status": "running"}))
     still = desk.do("stop", key)
     assert still.state == "unverified"
-    assert still.outcome == "Stop requested, still running after 0.5 s."
+    assert still.outcome == "Still running after 0.5 s."
 
     hostile.answer("/api/sessions/s/pause", json_of({"id": "s", "status": "paused"}))
     hostile.answer("/api/sessions/s", json_of({"id": "s", "status": "completed"}))
     late = desk.do("pause", key)
-    assert (late.state, late.outcome) == ("failed", "Pause requested, but it is completed.")
+    assert (late.state, late.outcome) == ("failed", "It is completed.")
 
     hostile.answer("/api/sessions/s", json_of({"message": "no more"}, 404))
     gone = desk.do("stop", key)
-    assert (gone.state, gone.outcome) == ("unverified", "Stop requested; then: no more")
+    assert (gone.state, gone.outcome) == ("unverified", "How it is now can't be seen: no more")
 
 
 def test_a_session_that_was_made_and_not_started_is_told(

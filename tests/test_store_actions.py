@@ -165,6 +165,7 @@ def test_the_recent_ones_are_under_way_or_changed_lately(store: Store) -> None:
     store.actions.finish("1", "done", None, None, 2_000)
     store.actions.finish("2", "refused", "no", None, 5_000)
     assert [one.id for one in store.actions.recent(2_000)] == ["2", "3", "4"]
+    assert store.actions.recent(25 * 3_600_000) == []
 
 
 @pytest.mark.parametrize(
