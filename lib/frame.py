@@ -20,6 +20,7 @@ from lib import pricing, status
 from lib.asked import SHOWN_MS, Asked, asked, control
 from lib.figures import QUARTER_HOUR_MS, Figures, figures, total
 from lib.model import Action, Evidence, Session
+from lib.projects import project_names
 from lib.readers import LABELS
 from lib.specs import specs_of
 from lib.store import SessionRow, Store
@@ -390,20 +391,5 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     for column in ("progress", "context_share", "cost_usd", "subagent_cost_usd", "duration_ms"):
         frame[column] = frame[column].astype("float64")
     frame["sample"] = frame["sample"].astype(bool)
-    frame["project"] = _project_names(frame["project_path"])
+    frame["project"] = project_names(frame["project_path"])
     return frame
-
-
-def _project_names(paths: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The last part of each path; with its parent where two projects would share a name."""
-    unique = [path for path in paths.dropna().unique() if isinstance(path, str)]
-    parts = {path: [part for part in path.replace("\\", "/").split("/") if part] for path in unique}
-    taken: dict[str, int] = {}
-    for words in parts.values():
-        name = "".join(words[-1:])
-        taken[name] = taken.get(name, 0) + 1
-    names = {
-        path: "/".join(words[-2:] if taken["".join(words[-1:])] > 1 else words[-1:]) or path
-        for path, words in parts.items()
-    }
-    return paths.map(names)
