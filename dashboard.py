@@ -53,6 +53,7 @@ page = st.navigation(
             url_path="session",
             visibility="hidden",
         ),
+        st.Page("pages/spec.py", title="Spec", icon="📐", url_path="spec", visibility="hidden"),
     ]
 )
 st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")

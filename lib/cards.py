@@ -4,12 +4,14 @@ Times stay numbers (milliseconds since the epoch, UTC) where the browser lets th
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import tzinfo
 from typing import Any, Literal, NamedTuple, TypedDict
 from urllib.parse import urlencode
 
 import pandas as pd
+
+from lib.specs import page_link
 
 Row = Mapping[Hashable, Any]
 
@@ -21,6 +23,10 @@ SPECS_SHOWN = 3
 """Specs that a card names; of more it tells the number."""
 
 
+def _is_there(_row: Row, _spec: str) -> bool:
+    return True
+
+
 class View(NamedTuple):
     """Who looks, and when."""
 
@@ -30,6 +36,8 @@ class View(NamedTuple):
     may_act: bool = True
     query: str = ""
     """The filters as query parameters, for links that are to keep them."""
+    has_spec: Callable[[Row, str], bool] = _is_there
+    """Whether a spec that a session names can be opened."""
 
 
 class Look(NamedTuple):
@@ -70,6 +78,13 @@ ERROR_WORDS = {
 }
 
 
+class SpecLink(TypedDict):
+    """A spec, and where it is shown, relative to the board."""
+
+    name: str
+    href: str
+
+
 class Card(TypedDict):
     """One session as the board draws it. None means: there is nothing to show there."""
 
@@ -82,6 +97,7 @@ class Card(TypedDict):
     tone: str
     reason: str
     tags: list[str]
+    specs: list[SpecLink]
     sample: bool
     dismissed: bool
     percent: int | None
@@ -191,6 +207,7 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         tone=shown.tone,
         reason=text(row.get("reason")) or "",
         tags=_tags(row, machine),
+        specs=_spec_links(row, view),
         sample=bool(row.get("sample")),
         dismissed=dismissed,
         percent=round(100 * done / total) if total else None,
@@ -234,6 +251,16 @@ def _tags(row: Row, machine: bool) -> list[str]:
     if machine and not row.get("sample"):
         tags.append(row.get("machine"))
     return list(dict.fromkeys(found for tag in tags if (found := text(tag))))
+
+
+def _spec_links(row: Row, view: View) -> list[SpecLink]:
+    specs: list[str] = (row.get("specs") or [])[:SPECS_SHOWN]
+    project = text(row.get("project"))
+    return [
+        SpecLink(name=name, href=page_link(project, name))
+        for name in specs
+        if view.has_spec(row, name)
+    ]
 
 
 def _meta(row: Row, over: bool) -> list[str]:

@@ -200,7 +200,7 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`, `machine`,
     `project_path`, `project` (short name), `branch`, `specs` (a list), `spec` (the first
     of them), `title`, `first_prompt`, `last_message`, `model` (of the newest call), `models`,
-    `sample`, `flags`.
+    `server` (URL of the LeanSpec server that runs it), `sample`, `flags`.
     State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
     `error_message`, and the UTC times in `TIMES`; `duration_ms` of ended sessions; `turns`,
     `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
@@ -303,6 +303,7 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "first_prompt": session.first_prompt,
         "last_message": session.last_message,
         "model": session.model,
+        "server": session.server,
         "sample": session.machine == SAMPLE_MACHINE,
         "dismissed_at": dismissed_at,
     }

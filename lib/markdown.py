@@ -4,6 +4,7 @@ Raw HTML in it is shown as text. Pictures are never fetched: a link with the pic
 for each. A link leads to the web, or where `resolve` says; any other is plain text.
 """
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -14,8 +15,14 @@ from markdown_it.token import Token
 Resolve = Callable[[str], str | None]
 """A relative target to the address in our own pages that stands for it, if any."""
 
+_SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 _WEB = ("http", "https", "mailto")
 _BOXES = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
+
+
+def plain(text: str) -> str:
+    """`text` as Markdown that shows it letter by letter, on one line."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def to_html(text: str, resolve: Resolve) -> str:

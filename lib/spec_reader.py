@@ -15,7 +15,7 @@ import yaml
 
 from lib.readers.values import as_object, path_name
 from lib.spec_text import LONGEST_TEXT, Spec, SubSpec, body_of, depends_on, from_markdown
-from lib.specs import is_spec_name
+from lib.specs import README, is_spec_name
 
 FOLDERS = ("specs", ".lean-spec/specs", "doc/specs", "docs/specs")
 """Where LeanSpec looks, before it looks into the project's configuration."""
@@ -23,7 +23,6 @@ MOST_SPECS = 5_000
 MOST_SUB_SPECS = 50
 _CONFIGURATIONS = (".lean-spec/config.json", ".lean-spec/config.yaml")
 _ARCHIVED = "archived"
-_README = "README.md"
 _MAXIMUM_BYTES = 4 * LONGEST_TEXT
 _HEAD_BYTES = 16_384
 """Of the other specs only the beginning is read, to see what they depend on."""
@@ -105,7 +104,7 @@ def _names_below(folder: Path) -> list[str]:
 
 def _readme(folder: Path, name: str) -> Path | None:
     for place in (folder, folder / _ARCHIVED):
-        path = place / name / _README
+        path = place / name / README
         if os.path.lexists(path):
             return path
     return None
@@ -116,7 +115,7 @@ def _required_by(folder: Path, name: str) -> list[str]:
     found: list[str] = []
     for other in _names_below(folder):
         try:
-            head = _text(folder / other / _README, folder, _HEAD_BYTES)
+            head = _text(folder / other / README, folder, _HEAD_BYTES)
         except SpecError:
             continue
         # Most don't, and parsing YAML is what takes time.
@@ -130,7 +129,7 @@ def _other_files(folder: Path) -> list[Path]:
         found = [path for path in folder.iterdir() if path.suffix.lower() == ".md"]
     except OSError:
         return []
-    others = [path for path in found if path.name != _README]
+    others = [path for path in found if path.name != README]
     return sorted(others, key=lambda path: path.name.lower())[:MOST_SUB_SPECS]
 
 

@@ -4,11 +4,14 @@ LeanSpec keeps a spec in `specs/<number>-<name>/` and names branches after it (`
 `feature/168-orchestration`). Several may be meant, and often none is.
 """
 
+import posixpath
 import re
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 from lib.model import Session
 
+README = "README.md"
+"""The file that is the spec; any other Markdown beside it belongs to it."""
 MOST_SPECS = 8
 """Of a session. Whoever reads through a whole folder of specs works on none of the later ones."""
 
@@ -54,7 +57,24 @@ def note_touched(specs: list[str], text: object) -> None:
         del specs[MOST_SPECS:]
 
 
-def page_link(project: str | None, name: str) -> str:
-    """Address of the page of a spec, relative to the board's."""
-    asked = {"project": project, "spec": name} if project else {"spec": name}
-    return f"spec?{urlencode(asked)}"
+def page_link(project: str | None, name: str, file: str | None = None) -> str:
+    """Address of a spec's page, or of another file of it, relative to our other pages."""
+    asked = {"project": project, "spec": name, "file": file}
+    return f"spec?{urlencode({key: value for key, value in asked.items() if value})}"
+
+
+def resolved(target: str, project: str | None, name: str) -> str | None:
+    """The page that a relative link in the spec `name` means, if it is one of the specs'.
+
+    `../239-sessions/README.md` is another spec, `TESTING.md` another file of the same.
+    """
+    path = unquote(urlsplit(target).path)
+    if not path or path.startswith("/"):
+        return None
+    parts = posixpath.normpath(f"specs/{name}/{path}").split("/")
+    if len(parts) not in (2, 3) or parts[0] != "specs" or not is_spec_name(parts[1]):
+        return None
+    file = parts[2] if len(parts) == 3 else README
+    if not file.endswith(".md"):
+        return None
+    return page_link(project, parts[1], None if file == README else file)

@@ -301,6 +301,7 @@ function newCard(id) {
   card.short = inside(card.head, "code", "short");
   card.sample = inside(card.about, "span", "sample");
   card.tags = inside(card.about, "ul", "tags");
+  card.specs = inside(card.actions, "span", "specs");
   card.times = inside(card.head, "span", "times");
   card.bar = inside(card.progress, "div", "bar");
   card.bar.setAttribute("role", "progressbar");
@@ -335,6 +336,7 @@ function fillCard(card, data) {
   setAttribute(card.title, "title", data.title);
   setList(card.tags, data.tags);
   setList(card.meta, data.meta);
+  setSpecs(card.specs, data.specs, name);
   setHidden(card.progress, data.percent === null);
   if (data.percent !== null) {
     setText(card.percent, `${data.percent}%`);
@@ -354,6 +356,18 @@ function fillCard(card, data) {
   setButtons(card, data.actions, name);
   setAttribute(card.link, "href", data.link);
   setAttribute(card.link, "aria-label", `View Logs, ${name}`);
+}
+
+function setSpecs(list, specs, name) {
+  while (list.children.length > specs.length) list.lastElementChild.remove();
+  specs.forEach((spec, index) => {
+    const link = list.children[index] || list.appendChild(document.createElement("a"));
+    link.className = "link";
+    setText(link, specs.length > 1 ? `📐 ${spec.name}` : "📐 Open Spec");
+    setAttribute(link, "href", spec.href);
+    setAttribute(link, "title", spec.name);
+    setAttribute(link, "aria-label", `Open Spec ${spec.name}, ${name}`);
+  });
 }
 
 function setButtons(card, actions, name) {

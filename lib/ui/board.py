@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.components.v2 import component
 
-from lib import filters, sections
+from lib import filters, sections, spec_places
 from lib.cards import View
 from lib.frame import today_totals
 from lib.store import StoreError
@@ -49,8 +49,13 @@ def content(shared: Shared, frame: pd.DataFrame) -> Content:
     drawn: Content | None = st.session_state.get(_DRAWN)
     if drawn is not None and drawn.made_of[0] is frame and drawn.made_of[1:] == made_of:
         return drawn
-    query = urlencode(filters.to_query(shared.filters), doseq=True)
-    view = View(viewer_zone(), now(), may_act=shared.access.level == "act", query=query)
+    view = View(
+        viewer_zone(),
+        now(),
+        may_act=shared.access.level == "act",
+        query=urlencode(filters.to_query(shared.filters), doseq=True),
+        has_spec=spec_places.has_spec,
+    )
     left = filters.apply(frame, shared.filters, view.now)
     top = sections.top_level(frame)
     waits = (top["status"] == "waiting") & top["dismissed_at"].isna()

@@ -43,9 +43,7 @@ def show(shared: Shared, frame: pd.DataFrame, shown: int) -> None:
     if (failed := board.failure()) is not None:
         st.error("The last click could not be done.")
         st.text(failed)
-    if wrong := sidebar.notes():
-        st.warning("The link asked for what does not exist here; this part of it is ignored:")
-        st.text("\n".join(wrong))
+    wrong_link()
     _progress(scan, len(top))
     _silent_daemons(daemons, machine, moment)
     _unreadable_sources(sources)
@@ -55,6 +53,13 @@ def show(shared: Shared, frame: pd.DataFrame, shown: int) -> None:
         _nothing_found(store, sources, looked=bool(daemons), may_act=may_act)
     elif not shown and not top.empty:
         _nothing_left(len(top), shared.filters)
+
+
+def wrong_link() -> None:
+    """What the address asked for that does not exist."""
+    if wrong := sidebar.notes():
+        st.warning("The link asked for what does not exist here; this part of it is ignored:")
+        st.text("\n".join(wrong))
 
 
 def _progress(scan: Scan, sessions: int) -> None:

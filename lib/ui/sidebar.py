@@ -95,6 +95,11 @@ def show_all() -> None:
     _set_widgets(Filters(range="all"))
 
 
+def choose_project(project: str) -> None:
+    """Only sessions of this project, whatever else is chosen."""
+    st.session_state["filter_project"] = [project]
+
+
 def notes() -> list[str]:
     """What the address asked for that does not exist."""
     return st.session_state.get(_NOTES, [])
