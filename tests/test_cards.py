@@ -124,6 +124,17 @@ def test_tags_name_three_specs_and_how_many_more() -> None:
     assert card(one(specs=names), VIEW)["tags"][3:] == [*names[:3], "+ 2 specs"]
 
 
+def test_a_card_links_to_each_spec_that_can_be_opened() -> None:
+    row = one(specs=["168-a", "169-b"], project_path="/w/alpha")
+    assert card(row, VIEW)["specs"] == [
+        {"name": "168-a", "href": "spec?project=alpha&spec=168-a"},
+        {"name": "169-b", "href": "spec?project=alpha&spec=169-b"},
+    ]
+    view = VIEW._replace(has_spec=lambda _, name: name == "169-b")
+    assert [link["name"] for link in card(row, view)["specs"]] == ["169-b"]
+    assert card(one(), VIEW)["specs"] == []
+
+
 def test_tags_name_each_thing_once() -> None:
     tags = card(one(branch="042-dark-mode", specs=["042-dark-mode"]), VIEW)["tags"]
     assert tags == ["Claude Code", "alpha", "042-dark-mode"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.markdown import to_html
+from lib.markdown import plain, to_html
 
 TAGS = {
     *("a", "span", "p", "ul", "ol", "li", "pre", "code", "strong", "em", "s", "blockquote"),
@@ -124,3 +124,23 @@ def test_no_text_makes_an_element_or_a_link_that_may_not_be(text: str) -> None:
     assert found.open == []
     assert found.attributes <= {"href", "target", "rel", "title", "class", "style", "start"}
     assert all(link.startswith(("http:", "https:", "mailto:")) for link in found.links)
+
+
+@given(st.text())
+def test_plain_words_are_shown_letter_by_letter(text: str) -> None:
+    html = to_html(plain(f"x{text}"), nowhere)
+    shown = "".join(HTMLText(html).parts).strip()
+    assert shown.split() == f"x{text}".replace("\0", "\ufffd").split()
+
+
+class HTMLText(HTMLParser):
+    """The words of a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.model import Session
-from lib.specs import MOST_SPECS, is_spec_name, names_in, note_touched, page_link, specs_of
+from lib.specs import (
+    MOST_SPECS,
+    is_spec_name,
+    names_in,
+    note_touched,
+    page_link,
+    resolved,
+    specs_of,
+)
 
 
 def a_session(**facts: object) -> Session:
@@ -88,3 +96,37 @@ def test_whatever_a_session_says_only_plain_names_come_of_it(
 def test_a_link_to_a_spec_bears_any_project_name() -> None:
     assert page_link("a & b/c", "168-x") == "spec?project=a+%26+b%2Fc&spec=168-x"
     assert page_link(None, "168-x") == "spec?spec=168-x"
+    assert page_link("a", "168-x", "A B.md") == "spec?project=a&spec=168-x&file=A+B.md"
+
+
+@pytest.mark.parametrize(
+    ("target", "page"),
+    [
+        ("../239-sessions/README.md", "spec?spec=239-sessions"),
+        ("../239-sessions/", "spec?spec=239-sessions"),
+        ("../239-sessions#plan", "spec?spec=239-sessions"),
+        ("TESTING.md", "spec?spec=168-x&file=TESTING.md"),
+        ("./A%20B.md", "spec?spec=168-x&file=A+B.md"),
+        ("../239-sessions/PLAN.md?x=1", "spec?spec=239-sessions&file=PLAN.md"),
+        ("README.md", "spec?spec=168-x"),
+        ("#plan", None),
+        ("../../README.md", None),
+        ("../../../../etc/passwd", None),
+        ("/etc/passwd", None),
+        ("notes.txt", None),
+        ("deep/er/PLAN.md", None),
+        ("../templates/README.md", None),
+        ("..%2F..%2Fx.md", None),
+    ],
+)
+def test_a_relative_link_leads_to_a_spec_or_nowhere(target: str, page: str | None) -> None:
+    assert resolved(target, None, "168-x") == page
+
+
+@given(st.text())
+def test_whatever_a_link_says_it_stays_on_the_page_of_specs(target: str) -> None:
+    try:
+        page = resolved(target, "alpha", "168-x")
+    except ValueError:
+        return
+    assert page is None or page.startswith("spec?project=alpha&spec=")
