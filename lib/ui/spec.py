@@ -4,7 +4,6 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -219,7 +218,7 @@ def _session(one: Card, view: View) -> str:
     if one["startedAt"] is not None:
         began = datetime.fromtimestamp(one["startedAt"] / 1000, view.zone)
         facts.insert(1, f"{began:%d %b %Y, %H:%M}")
-    link = _link(f"session?{urlencode({'session': one['id']})}", one["title"])
+    link = _link(one["link"], one["title"])
     return (
         f"<li>{escape(one['icon'])} <b>{escape(one['words'])}</b> {link}"
         f"<small>{escape(' · '.join(facts))}</small></li>"
