@@ -26,6 +26,7 @@ from pathlib import Path
 from lib import processes
 from lib.actions import Executor
 from lib.collector import Collector, now_ms
+from lib.leanspec_servers import Servers
 from lib.model import DaemonRow
 from lib.readers import READERS
 from lib.servers import configured
@@ -112,8 +113,13 @@ class Daemon:
     def __init__(self, store: Store, config: Settings, stopping: threading.Event) -> None:
         self._store = store
         self._stopping = stopping
+        self._servers = Servers(store, config, os.environ)
         self._executor = Executor(
-            store, config.machine, lambda: configured(config, os.environ).servers, stopping
+            store,
+            config.machine,
+            lambda: configured(config, os.environ).servers,
+            stopping,
+            self._servers.soon,
         )
         self._executing: threading.Thread | None = None
         self._collector = Collector(store, READERS, os.environ, config.machine)
@@ -163,6 +169,7 @@ class Daemon:
         changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
         watching = (self._collector.roots, changes, self._stopping)
         threading.Thread(target=_watch, args=watching, daemon=True).start()
+        self._servers.start()
         self._executing = threading.Thread(target=self._executor.run)
         self._executing.start()
         swept = fully_swept = time.monotonic()
@@ -190,9 +197,10 @@ class Daemon:
         self._stopping.wait(RETRY_SECONDS)
 
     def close(self) -> None:
-        """End the actions that are under way, and say goodbye in the store."""
+        """End the actions that are under way, leave the servers, and say goodbye in the store."""
         if self._executing is not None:
             self._executing.join()
+        self._servers.close()
         self._row.phase = "stopped"
         self._beat(force=True)
 

@@ -71,14 +71,15 @@ class Client:
         self.clock_offset_ms: int | None = None
         """How far the server's clock is ahead of ours, to about a second; None if it is unknown."""
         self._token = token
-        self._seconds = seconds
+        self.seconds = seconds
+        """What one call may take in all; may be set between calls."""
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}"} if token else {},
             # Making a TLS context takes longer than a call, and plain HTTP needs none.
             verify=parts.scheme == "https",
             # A proxy has no way to this machine's own loopback.
-            trust_env=not _is_loopback(parts.hostname),
+            trust_env=not is_loopback(parts.hostname),
             timeout=seconds,
         )
 
@@ -242,11 +243,11 @@ class Client:
         """One call and its answer, which is no error."""
         try:
             request = self._http.build_request(method, self.url + path, params=query, json=body)
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self.seconds):
                 response, content = await self._send(request)
         except (TimeoutError, httpx.TimeoutException):
             raise LeanSpecError(
-                "timeout", f"No whole answer from {self.url} within {self._seconds:g} s."
+                "timeout", f"No whole answer from {self.url} within {self.seconds:g} s."
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise LeanSpecError("unreachable", self._unreachable(error)) from None
@@ -326,7 +327,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this machine itself."""
     return host in ("localhost", "::1") or host.startswith("127.")
 
 

@@ -178,6 +178,17 @@ class Store:
         with reading(self._engine) as connection:
             return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
+    def machines_of(self, keys: Sequence[str]) -> dict[str, str]:
+        """Which machine wrote each of these sessions, of those that are there."""
+        found: dict[str, str] = {}
+        with reading(self._engine) as connection:
+            # Databases take so many values in one statement, and not many more.
+            for start in range(0, len(keys), 500):
+                some = session.c.key.in_(keys[start : start + 500])
+                rows = connection.execute(select(session.c.key, session.c.machine).where(some))
+                found.update((row.key, row.machine) for row in rows)
+        return found
+
     def evidence(self, since: int = 0) -> list[Evidence]:
         """Every source's newest claim on a session, of those that changed after a version."""
         columns = [evidence.c[name] for name in Evidence.__struct_fields__]

@@ -107,7 +107,7 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    print(f"pid {os.getpid()}", file=sys.stderr, flush=True)
+    print(f"pid {os.getpid()}", flush=True)
     if "--acp" in sys.argv:
         serve()
     else:

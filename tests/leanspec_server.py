@@ -151,12 +151,21 @@ class LeanSpecServer:
     def run(
         self, prompt: str, *, runner: str = "scripted", project: Path | None = None
     ) -> ServerSession:
-        """Create and start a session, and wait until the server has started it."""
+        """Create and start a session, and wait until the server has started it.
+
+        The log tells, not the status: an ACP session may stay `pending` though it runs.
+        """
         with self.client() as client:
             path = str(project or self.project)
             session = client.create(path, ["002-mooring"], prompt, runner)
             client.start(session.id)
-        return self.wait_for_status(session.id, *STARTED)
+
+            def started() -> bool:
+                lines = client.logs(session.id)
+                return any(line.message.startswith("Session started") for line in lines)
+
+            self.wait_for(started)
+            return client.session(session.id)
 
     def wait_for_status(self, session_id: str, *statuses: str) -> ServerSession:
         """The session as soon as its status is one of `statuses`."""
@@ -199,9 +208,6 @@ class LeanSpecServer:
             return httpx.get(f"{self.url}/health").is_success
         except httpx.TransportError:
             return False
-
-
-STARTED = ("running", "completed", "failed", "cancelled")
 
 
 @contextmanager
