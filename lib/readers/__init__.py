@@ -1,6 +1,7 @@
 """Every agent that can be read. A new one is a module of the shape `base.Reader`, listed here."""
 
 from lib.readers import (
+    amp,
     claude_code,
     cline,
     codex,
@@ -16,6 +17,7 @@ from lib.readers import (
 from lib.readers.base import Reader
 
 READERS: tuple[Reader, ...] = (
+    amp,
     claude_code,
     cline,
     codex,

@@ -157,3 +157,11 @@ KIMI_CLI_MESSAGES = words(
     """
 )
 KIMI_CLI_USAGE = words("input_cache_creation input_cache_read input_other output")
+
+AMP_ROLES = words("assistant info user")
+AMP_USAGE = words(
+    """
+    cacheCreationInputTokens cacheReadInputTokens credits creditsSinceLastUserMessage inputTokens
+    maxInputTokens model outputTokens thinkingBudget timestamp totalInputTokens
+    """
+)
