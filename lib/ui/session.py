@@ -177,6 +177,8 @@ def _above(key: str, read: Transcript, matching: int) -> None:
     words = f"{matching:,} of {which} {total:,} entries"
     if matching == total:
         words = f"{which.capitalize()} {total:,} entries"
+    if transcript_view.pages(matching) > 1:
+        words += ", the newest on page 1"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words)
         if read.reading.earlier and read.limit < LARGEST_LIMIT:
