@@ -8,10 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib import daemon, samples
-from lib.model import DaemonRow, SourceRow
+from lib.model import DaemonRow, Session, SourceRow
 from lib.settings import settings
-from lib.store import Store
+from lib.store import Batch, Store
 from lib.ui import state
+from lib.ui.access import PUBLIC_VARIABLE
 
 TOP = Path(__file__).parent.parent.parent
 
@@ -199,3 +200,44 @@ def test_machines_shows_daemons_sources_and_skipped_records(store: Store) -> Non
     assert list(daemons["Last error"]) == ["disk full"]
     assert list(daemons["State"]) == ["🟢 watching"]
     assert "Every record of every file could be read." in said(app)
+
+
+def a_session(store: Store, **facts: object) -> Session:
+    session = Session(key="codex:s1", agent="codex", session_id="s1", title="Fix <b>it</b> :red[x]")
+    session.machine, session.source_path = settings().machine, "/nowhere/rollout-1.jsonl"
+    for name, value in facts.items():
+        setattr(session, name, value)
+    store.write(Batch(sessions=[session]))
+    return session
+
+
+def test_the_page_of_no_session_offers_those_there_are(store: Store) -> None:
+    a_session(store)
+    for query, words in (({}, "Choose a session"), ({"session": ["codex:x"]}, "no session with")):
+        app = run("pages/session.py", **query)
+        assert words in said(app)
+        assert "Session" in [one.label for one in app.selectbox]
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"machine": "dev@else<where>"}, r"on machine dev\@else\<where\>"),
+        ({}, "outside the folders"),
+        ({"machine": "sample"}, "a sample"),
+    ],
+)
+def test_a_session_without_a_file_to_read_says_why(
+    store: Store, facts: dict[str, str], words: str
+) -> None:
+    key = a_session(store, **facts).key
+    app = run("pages/session.py", session=[key])
+    assert words in said(app)
+    assert r"Fix \<b\>it\<\/b\> \:red\[x\]" in [header.value for header in app.header]
+
+
+def test_a_public_board_shows_no_transcript(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = a_session(store).key
+    monkeypatch.setenv(PUBLIC_VARIABLE, "1")
+    app = run("pages/session.py", session=[key])
+    assert "to the person at this machine only" in said(app)
