@@ -23,7 +23,7 @@ from lib.readers.claude_code_tools import MATTERING_RESULTS
 from lib.readers.claude_code_transcript import Transcript
 from lib.readers.drift import SAMPLED_LINES
 from lib.readers.lines import Increment
-from lib.readers.values import TITLE_LENGTH, Unreadable, as_text, as_time, decode_object, path_name
+from lib.readers.values import TITLE_LENGTH, Unreadable, as_text, decode_object, path_name
 
 __all__ = [
     "AGENT",
@@ -84,7 +84,10 @@ _TOOL_RESULT = re.compile(
 _ID_NAME = b'"tool_use_id":"'
 _TOOL_USE_ID = re.compile(rb'"tool_use_id":"([^"\\]+)"')
 _BEFORE_TIMESTAMP = len(b'"uuid":"",') + 36
-_TIMESTAMP = re.compile(rb'"uuid":"[^"\\]{36}","timestamp":"([^"\\]{20,40})"')
+_TIMESTAMP = re.compile(
+    rb'"uuid":"[^"\\]{36}",'
+    rb'"timestamp":"(20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z)"'
+)
 
 
 def roots(environ: Mapping[str, str]) -> list[Path]:
@@ -178,7 +181,7 @@ class _Lines:
         pending = self._pending.get(tool_use_id)
         if pending is None or pending.name in MATTERING_RESULTS:
             return False
-        self._transcript.saw_result(tool_use_id, as_time(found[1].decode("ascii", "replace")))
+        self._transcript.saw_result(tool_use_id, found[1])
         return True
 
 

@@ -37,13 +37,13 @@ class Transcript:
         self._context: Usage | None = None
         """What the session's context is to be computed from, once, see `facts`."""
         self._ranks: dict[int, str] = {}
+        self._stamp = b""
+        """The newest time of the results that were only glanced at."""
         self._said: tuple[object, ...] | None = None
         """What the last record said of its session, and how far that made it a copy."""
         self._copied = 0
         self._version: object = None
         self._branch: object = None
-        self._model_said: object = None
-        self._model: str | None = None
 
     def apply(self, record: Record) -> None:
         """Take in one record.
@@ -52,12 +52,13 @@ class Transcript:
         """
         kind = record.type
         if kind == "assistant":
-            at, copied = self._observe(record)
-            self._assistant(record, at, copied)
+            at = as_time(record.timestamp)
+            self._assistant(record, at, self._observe(record, at))
             if record.cost_usd is not None and record.message is not None:
                 self.calls.reported(record.message.id, as_money(record.cost_usd))
         elif kind in ("user", "system"):
-            at, _ = self._observe(record)
+            at = as_time(record.timestamp)
+            self._observe(record, at)
             if self._is_side(record):
                 return
             if kind == "system":
@@ -67,7 +68,7 @@ class Transcript:
                 for tool_use_id, pending in self._turn.user(record, at):
                     self._use_result(record, tool_use_id, pending, at)
         elif kind == "progress":
-            self._observe(record)
+            self._observe(record, as_time(record.timestamp))
             self._nested(record)
         elif kind == "cost-state":
             self._session.ended_cleanly = True
@@ -76,9 +77,15 @@ class Transcript:
             drift.check(self._file, "record type", kind, RECORD_TYPES)
             self._titles(record)
 
-    def saw_result(self, tool_use_id: str, at: int | None) -> None:
-        """Take in a tool result of which nothing but its arrival matters."""
-        self._saw_time(at)
+    def saw_result(self, tool_use_id: str, stamp: bytes) -> None:
+        """Take in a tool result of which nothing but its arrival matters.
+
+        `stamp` is its time as the CLI writes times, so that the greatest is the newest.
+        """
+        if self.state.first_at is None:
+            self._saw_time(as_time(stamp.decode()))
+        elif stamp > self._stamp:
+            self._stamp = stamp
         self._turn.result(tool_use_id)
 
     def name_subagent(self, title: str) -> None:
@@ -91,7 +98,9 @@ class Transcript:
         if not state.seen:
             return None
         self._turn.settle()
+        self.calls.settle()
         self._settle_context()
+        self._saw_time(as_time(self._stamp.decode()))
         if self._turn.last_text is not None:
             session.last_message = as_text(self._turn.last_text)
         session.flags = sorted(state.flags)
@@ -101,13 +110,12 @@ class Transcript:
         started_at = session.started_at or state.first_at
         return msgspec.structs.replace(session, title=title, started_at=started_at)
 
-    def _observe(self, record: Record) -> tuple[int | None, int]:
-        """Take in what every record says; return its time and how far it is a copy."""
-        at = as_time(record.timestamp)
+    def _observe(self, record: Record, at: int | None) -> int:
+        """Take in what every record says; return how far it is a copy."""
         said = (
             record.session_id,
             record.request_session_id,
-            record.is_sidechain is True,
+            record.is_sidechain,
             record.git_branch,
             record.version,
             record.session_kind,
@@ -121,14 +129,14 @@ class Transcript:
             session = self._session
             if copied == 2 or session.started_at is not None:
                 self._said, self._copied = said, copied
-            return at, copied
+            return copied
         # As `_saw_time` does, without a call for each of a million records.
         newest = self._session.last_activity_at
         if at is None or newest is None:
             self._saw_time(at)
         elif at > newest:
             self._session.last_activity_at = at
-        return at, self._copied
+        return self._copied
 
     def _observe_new(self, record: Record, at: int | None) -> int:
         state, session = self.state, self._session
@@ -265,24 +273,32 @@ class Transcript:
         message = record.message
         if message is None or message.model == _SYNTHETIC:
             return
-        if message.model != self._model_said:
-            self._model_said, self._model = message.model, repeated_word(message.model)
-        usage, model = message.usage, self._model
+        if self.calls.repeats(message, at, copied):
+            if not side:
+                self._turn.answer(message, self.state.last_call, at, copied)
+                self._context = message.usage
+            return
+        usage, model = message.usage, repeated_word(message.model)
         call = None
         if usage is not None:
-            call = self.state.last_call
-            if call is None or message.id != call:
-                call = call_id((message.id, record.request_id, record.uuid), at, model, usage)
+            call = call_id((message.id, record.request_id, record.uuid), at, model, usage)
         if not side:
             self._turn.answer(message, call, at, copied)
-            if model is not None and model != self._session.model:
-                self._session.model = model
-                self._session.context_window = 1_000_000 if "[1m]" in model else None
+            self._follow_model(model)
         if usage is None or call is None:
             return
         rank = self._ranks.get(copied) or self._rank(copied)
-        if self.calls.take(usage, call, model, at, rank) and not side:
+        self.calls.take(usage, call, model, at, rank)
+        if call == message.id:
+            self.calls.newest_said = (call, message.model, copied)
+        if not side:
             self._context = usage
+
+    def _follow_model(self, model: str | None) -> None:
+        session = self._session
+        if model is not None and model != session.model:
+            session.model = model
+            session.context_window = 1_000_000 if "[1m]" in model else None
 
     def _settle_context(self) -> None:
         if self._context is not None:

@@ -9,10 +9,13 @@ stand in `iterations` and become calls of their own.
 import hashlib
 from functools import lru_cache
 
+import msgspec
+
 from lib.model import Request
 from lib.readers.claude_code_records import (
     AGENT,
     CacheCreation,
+    Message,
     OutputDetails,
     ServerTools,
     Usage,
@@ -46,55 +49,83 @@ def call_id(
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
+class _Newest(msgspec.Struct, gc=False):
+    """The newest call, as its records so far tell it."""
+
+    call: str
+    usage: Usage
+    model: str | None
+    at: int
+    rank: str
+
+
 class Calls:
     """The model calls of one transcript, each kept once."""
 
     def __init__(self, state: State):
         self.requests: dict[str, Request] = {}
+        """Without the newest one, see `settle`."""
         self.usage_records = 0
         self.repeated_records = 0
+        self.newest_said: tuple[object, object, int] | None = None
+        """The id and the model of the newest call's message, and how far it is a copy."""
         self._state = state
-        self._last_usage: Usage | None = None
-        self._last_request: Request | None = None
-        """Of the call `state.last_call`, unless its figures could not be believed."""
+        self._newest: _Newest | None = None
+        """Not yet among `requests`: its next record may say more of it."""
 
-    def take(self, usage: Usage, call: str, model: str | None, at: int | None, rank: str) -> bool:
-        """Take in the usage of one record; return whether it said more than the one before.
+    def repeats(self, message: Message, at: int | None, copied: int) -> bool:
+        """Take in a further content block of the newest answer, if that is all the record is.
+
+        Half of all records with usage are, mostly with equal figures; older versions count more
+        output in each, because the answer was still streaming.
+        """
+        newest, usage = self._newest, message.usage
+        if (
+            newest is None
+            or usage is None
+            or at is None
+            or (message.id, message.model, copied) != self.newest_said
+        ):
+            return False
+        if usage == newest.usage:
+            newest.at = max(newest.at, at)
+        elif _is_plain(usage) and (usage.output_tokens or 0) > (newest.usage.output_tokens or 0):
+            newest.usage, newest.at = usage, at
+        else:
+            return False
+        self.count(1, repeats=True)
+        return True
+
+    def take(self, usage: Usage, call: str, model: str | None, at: int | None, rank: str) -> None:
+        """Take in the usage of one record.
 
         Raises Unreadable when a count is negative or implausible.
         """
-        state, last = self._state, self._last_request
+        state = self._state
+        self.settle()
+        self.newest_said = None
         repeats = call == state.last_call
-        # Each further content block of an answer repeats the call, mostly with equal figures.
-        if (
-            repeats
-            and last is not None
-            and usage == self._last_usage
-            and not usage.iterations
-            and at is not None
-            and last.at is not None
-            and last.model == model
-            and last.owner_rank == rank
-            and self.requests.get(last.key) is last
-        ):
-            last.at = max(last.at, at)
-            self.count(1, repeats=True)
-            return False
         state.last_call = call
-        self._last_request = None
-        request, calls = self._add(usage, call, model, at, rank)
+        calls = 1
+        if at is not None and _is_plain(usage):
+            self._newest = _Newest(call, usage, model, at, rank)
+        else:
+            calls = self._add(usage, call, model, at, rank)
         self.count(calls, repeats=repeats)
-        self._last_usage, self._last_request = usage, request
         if at is None:
             state.flags.add("missing_timestamp")
         if model is None:
             state.flags.add("missing_model")
-        return True
 
-    def _add(
-        self, usage: Usage, call: str, model: str | None, at: int | None, rank: str
-    ) -> tuple[Request, int]:
-        """Keep the call that `usage` reports, and those inside it; return it and how many."""
+    def settle(self) -> None:
+        """Bring `requests` up to date: nobody looks at them between two records."""
+        newest = self._newest
+        if newest is not None:
+            self._newest = None
+            self._add(newest.usage, newest.call, newest.model, newest.at, newest.rank)
+
+    def _add(self, usage: Usage, call: str, model: str | None, at: int | None, rank: str) -> int:
+        """Keep the call that `usage` reports, and those inside it; return how many they are."""
         key, owner = f"{AGENT}:{call}", (self._state.session.key, rank)
         flags: set[str] = set()
         request = _request(usage, key, model, at, owner, flags)
@@ -107,10 +138,11 @@ class Calls:
             self.requests[key] = request
         for one in inside:
             keep_best(self.requests, one)
-        return request, 1 + len(inside)
+        return 1 + len(inside)
 
     def reported(self, call: object, cost_usd: float | None) -> None:
         """Note what the agent itself says that a call has cost (CLI 1.0.8 and before)."""
+        self.settle()
         request = self.requests.get(f"{AGENT}:{as_word(call)}")
         if request is not None:
             request.reported_cost_usd = cost_usd
@@ -120,6 +152,11 @@ class Calls:
         self.usage_records += calls
         if repeats:
             self.repeated_records += calls
+
+
+def _is_plain(usage: Usage) -> bool:
+    """Whether it reports one call, in figures that the decoder has judged."""
+    return type(usage) is Usage and not usage.iterations
 
 
 def _inside(

@@ -116,18 +116,22 @@ class Increment:
             state.discarding = False
             state.line += 1
             start = newline + 1
+        if state.discarding:
+            state.offset += start
+            return start
         # One call a line: whatever else a line may be is asked only when it yields no facts.
-        while not state.discarding and (newline := find(b"\n", start, end)) >= 0:
+        lines_before, others = state.line, 0
+        while (newline := find(b"\n", start, end)) >= 0:
             state.line += 1
             try:
                 reason = consume(buffer, start, newline)
             except Exception as error:  # noqa: BLE001 - one odd record must not cost the file
                 reason = unexpected(error)
-            if reason is None:
-                state.records += 1
-            else:
+            if reason is not None:
+                others += 1
                 self._take_other(reason, buffer, start, newline, consume, openers)
             start = newline + 1
+        state.records += state.line - lines_before - others
         state.offset += start
         return start
 

@@ -90,6 +90,9 @@ def as_list(value: object) -> list[Any]:
 
 def as_word(value: object) -> str | None:
     """A short identifier or path, cleaned; None for anything else."""
+    # Most are names that need no cleaning, and there are many.
+    if isinstance(value, str) and value.isidentifier() and len(value) <= 200:
+        return value
     return as_text(value, 1_000)
 
 
