@@ -24,6 +24,12 @@ class Figures(NamedTuple):
     cache_savings_usd: float = 0.0
     """How much more the priced calls would have cost with no cache; below zero where the cache
     was written and not read."""
+    reported_cost_usd: float = 0.0
+    """What agents themselves say that calls have cost, where they do. Never added to ours."""
+    compared_cost_usd: float = 0.0
+    """Our price of those of these calls that we can price."""
+    compared_reported_usd: float = 0.0
+    """The agents' price of the same calls."""
 
     @property
     def total_tokens(self) -> int:
@@ -57,6 +63,9 @@ def figures(usage: Usage, agent: str) -> Figures:
         cost_usd=cost or 0.0,
         unpriced_requests=0 if cost is not None else usage.requests,
         cache_savings_usd=pricing.cache_savings_usd(rates, usage) if rates and cost else 0.0,
+        reported_cost_usd=usage.reported_cost_usd,
+        compared_cost_usd=cost if usage.is_reported and cost is not None else 0.0,
+        compared_reported_usd=usage.reported_cost_usd if cost is not None else 0.0,
     )
 
 
@@ -64,3 +73,18 @@ def total(parts: Iterable[Figures]) -> Figures:
     """The sum of `parts`, column by column."""
     columns = list(zip(*parts, strict=True))
     return Figures._make(sum(column) for column in columns) if columns else Figures()
+
+
+def compared(
+    of_session: float | None, own: Figures, whole: Figures
+) -> tuple[float | None, float | None]:
+    """What an agent says that a session has cost, and our price of the same calls.
+
+    `of_session`: what it says of the session as a whole, which includes the subagents. `own`:
+    the figures of the session's own calls, `whole`: with its subagents'.
+    """
+    if of_session is not None:
+        return of_session, None if whole.unpriced_requests else whole.cost_usd
+    if own.compared_cost_usd:
+        return own.compared_reported_usd, own.compared_cost_usd
+    return own.reported_cost_usd or None, None

@@ -18,7 +18,7 @@ import pandas as pd
 
 from lib import pricing, status
 from lib.asked import SHOWN_MS, Asked, asked, control
-from lib.figures import QUARTER_HOUR_MS, Figures, figures, total
+from lib.figures import QUARTER_HOUR_MS, Figures, compared, figures, total
 from lib.model import Action, Evidence, Session
 from lib.projects import project_names
 from lib.readers import LABELS
@@ -34,6 +34,15 @@ UNPRICED = "unpriced"
 
 _TIMED_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+AMOUNTS = [
+    "progress",
+    "context_share",
+    "cost_usd",
+    "subagent_cost_usd",
+    "reported_cost_usd",
+    "compared_cost_usd",
+    "duration_ms",
+]
 TIMES = ["started_at", "ended_at", "last_activity_at", "since", "resets_at", "dismissed_at"]
 
 
@@ -197,10 +206,11 @@ def _refreshed(store: Store, now: int) -> Known:
 def load_sessions(store: Store, now: int) -> pd.DataFrame:
     """Every session and subagent in the store, one row each, as things stand at `now` (ms).
 
-    Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`, `machine`,
-    `project_path`, `project` (short name), `branch`, `specs` (a list), `spec` (the first
-    of them), `title`, `first_prompt`, `last_message`, `model` (of the newest call), `models`,
-    `server` (URL of the LeanSpec server that runs it), `sample`, `flags`.
+    Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`,
+    `forked_from`, `machine`, `source_path`, `project_path`, `project` (short name), `branch`,
+    `specs` (a list), `spec` (the first of them), `title`, `first_prompt`, `last_message`,
+    `model` (of the newest call), `models`, `server` (URL of the LeanSpec server that runs it),
+    `sample`, `flags`.
     State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
     `error_message`, and the UTC times in `TIMES`; `duration_ms` of ended sessions; `turns`,
     `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
@@ -209,7 +219,8 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     `note` (why something did not come to pass), `retry_of` (a key).
     Figures, of the session's own calls: those of `Figures`, `total_tokens`, `cost_usd` (NaN when
     there were calls and none could be priced); of its subagents: `subagents`,
-    `subagent_tokens`, `subagent_cost_usd`.
+    `subagent_tokens`, `subagent_cost_usd`. `reported_cost_usd` is what the agent itself says of
+    the session, and `compared_cost_usd` our price of the same calls (NaN where unknown).
     """
     frame = _refreshed(store, now).frame
     return frame if frame is not None else _frame([])
@@ -294,7 +305,9 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "session_id": session.session_id,
         "short_id": _short_id(session.session_id),
         "parent_key": session.parent_key,
+        "forked_from": session.forked_from,
         "machine": session.machine,
+        "source_path": session.source_path,
         "project_path": session.project_path,
         "branch": session.branch,
         "spec": specs[0] if specs else None,
@@ -355,10 +368,13 @@ def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]
     own = total(group.figures for group in usage)
     below = total(children)
     flags = [*session.flags, UNPRICED] if own.unpriced_requests else list(session.flags)
+    reported, ours = compared(session.reported_cost_usd, own, total([own, below]))
     return {
         "models": sorted({group.model for group in usage if group.model is not None}),
         "flags": flags,
         **own._asdict(),
+        "reported_cost_usd": reported,
+        "compared_cost_usd": ours,
         "total_tokens": own.total_tokens,
         "cost_usd": own.known_cost_usd,
         "subagents": len(children),
@@ -389,7 +405,7 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=_COLUMNS)
     for column in TIMES:
         frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
-    for column in ("progress", "context_share", "cost_usd", "subagent_cost_usd", "duration_ms"):
+    for column in AMOUNTS:
         frame[column] = frame[column].astype("float64")
     frame["sample"] = frame["sample"].astype(bool)
     frame["project"] = project_names(frame["project_path"])

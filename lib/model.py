@@ -48,6 +48,11 @@ MAXIMUM_TOKENS = 10**12
 """A token count above this in one record is implausible; the record is skipped and counted."""
 
 
+SUBSCRIPTION = "subscription"
+"""Flag of a session whose calls count against the limits of a plan: its cost is what the API
+would have charged."""
+
+
 class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What one transcript says about one session (or one subagent of it)."""
 

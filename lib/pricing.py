@@ -6,6 +6,9 @@ Prices are those of the `genai-prices` package at the day of the call. What it l
   writes before GPT-5.6, and cached input of models without a discount (the package's own rule).
 - Claude's one-hour cache write without a price of its own costs twice the input
   (platform.claude.com/docs/en/about-claude/pricing).
+- Fast mode of Claude Opus 4.6 and 4.7 cost six times as much, 30 and 150 USD, from 7 February
+  2026 until it was removed (openrouter.ai/anthropic/claude-opus-4.6-fast, and the release notes
+  of 7 February 2026 at docs.factory.ai; the first days' discount is left out).
 - Claude answered in the US alone (`inference_geo`) costs 1.1 times as much
   (platform.claude.com/docs/en/manage-claude/data-residency).
 
@@ -59,6 +62,8 @@ PROVIDER_PREFIXES = {
 STANDARD = frozenset({None, "", "auto", "default", "global", "not_available", "standard"})
 """Words for a service tier, speed or region at the list price."""
 US_FACTOR = 1.1
+FAST_FACTORS = {"claude-opus-4-6": 6.0, "claude-opus-4-7": 6.0}
+"""Fast mode of models that the catalogue has no price of it for: so many times the price."""
 
 UNCOUNTED = ("output_reasoning_mtok", "output_citation_mtok", "requests_kcount")
 """Prices for what no agent's files count apart: a model that has one can't be priced."""
@@ -201,6 +206,10 @@ def _rates(agent: str | None, name: str, moment: int, band: int, terms: Terms) -
     at = datetime.fromtimestamp(moment / 1000, UTC)
     factor = _region_factor(provider, terms.region)
     context = _context(provider, terms)
+    own = FAST_FACTORS.get(model.id) if provider.id == "anthropic" else None
+    if own is not None and factor is not None and context.get("speed") == "fast":
+        del context["speed"]
+        factor *= own
     if factor is None or not all(_has_variant(model, item, at) for item in context.items()):
         return None
     prices = model.get_prices(at, context)

@@ -362,11 +362,13 @@ def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
         call.service_tier,
         call.speed,
         call.region,
+        call.reported_cost_usd.is_not(None).label("is_reported"),
         *(call[name] for name in names),
     ).where(*which)
     inner = calls.subquery()
     groups = [inner.c[name] for name in Usage._fields[: Usage._fields.index("requests")]]
-    sums = [_sum(inner.c[name]) for name in names]
+    sums = [_sum(inner.c[name]) for name in names[:-1]]
+    sums.append(func.coalesce(func.sum(inner.c.reported_cost_usd), 0.0))
     return select(*groups, func.count(), *sums).group_by(*groups)
 
 

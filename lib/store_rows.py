@@ -39,6 +39,8 @@ class Usage(NamedTuple):
     service_tier: str | None
     speed: str | None
     region: str | None
+    is_reported: bool
+    """Whether the agent itself says what the calls have cost."""
     requests: int
     input_tokens: int
     output_tokens: int
@@ -47,6 +49,8 @@ class Usage(NamedTuple):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     web_search_requests: int
+    reported_cost_usd: float
+    """What it says, 0 where it does not."""
 
 
 class FileRow(NamedTuple):
@@ -55,9 +59,14 @@ class FileRow(NamedTuple):
     path: str
     agent: str
     machine: str
+    session_key: str | None
     size: int
+    mtime_ns: int
     offset: int
     records: int
+    usage_records: int
+    repeated_records: int
+    unknown: dict[str, int]
     skipped: dict[str, int]
     skips: list[Skip]
     error: str | None

@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from lib.report import Scope, grouped_report, sessions_report, totals_report
+from lib.store import Store
+from tests.collecting import NOW, collect
 from tests.trees import Claude
 
 TOP = Path(__file__).parent.parent
@@ -100,7 +105,15 @@ def test_an_empty_store_is_no_failure(environ: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["what"], ["totals", "--timezone", "Mars/Olympus"], ["sessions", "--xml"]]
+    "words",
+    [
+        [],
+        ["what"],
+        ["totals", "--timezone", "Mars/Olympus"],
+        ["sessions", "--xml"],
+        ["daily", "--since", "yesterday"],
+        ["daily", "--since", "2026-11-23", "--until", "2026-11-22"],
+    ],
 )
 def test_bad_use_exits_with_two(environ: dict[str, str], words: list[str]) -> None:
     result = run(environ, "lib.report", *words)
@@ -113,3 +126,94 @@ def test_a_store_that_fails_exits_with_one(environ: dict[str, str]) -> None:
     result = run(environ, "lib.report", "sessions", "--json")
     assert (result.returncode, result.stdout) == (1, "")
     assert "Traceback" not in result.stderr
+
+
+def two_days(home: Path) -> None:
+    """One call before and one after the midnight of Berlin, and one of a subagent's model."""
+    Claude(home, "s1").prompt("hello").say("hi", 3_600 * 7).say("ho", 3_600 * 9)
+    Claude(home, "s2", cwd="/home/dev/beta").prompt("hello").say("hi", 60, model="claude-haiku-5-5")
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "groups"),
+    [
+        ("daily", "date", {"2026-11-22": 2, "2026-11-23": 1}),
+        ("weekly", "week", {"2026-11-16": 2, "2026-11-23": 1}),
+        ("monthly", "month", {"2026-11": 3}),
+        ("projects", "project", {"alpha": 2, "beta": 1}),
+        ("models", "model", {"claude-haiku-5-5": 1, "claude-opus-5-5": 2}),
+        ("tools", "agent", {"claude-code": 3}),
+        ("branches", "branch", {"main": 3}),
+    ],
+)
+def test_calls_are_grouped_and_add_up_to_the_total(
+    file_store: Store, tmp_path: Path, name: str, column: str, groups: dict[str, int]
+) -> None:
+    two_days(tmp_path)
+    collect(file_store, tmp_path)
+    found = grouped_report(file_store, name, Scope(BERLIN), NOW)
+    assert found["timezone"] == "Europe/Berlin"
+    assert {row[column]: row["requests"] for row in found["rows"]} == groups
+    for figure in ("requests", "input_tokens", "output_tokens", "cost_usd"):
+        assert sum(row[figure] for row in found["rows"]) == pytest.approx(found["total"][figure])
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "requests"),
+    [(23, None, 1), (None, 22, 2), (22, 23, 3), (24, None, 0)],
+)
+def test_a_period_is_days_of_the_time_zone(
+    file_store: Store, tmp_path: Path, since: int | None, until: int | None, requests: int
+) -> None:
+    two_days(tmp_path)
+    collect(file_store, tmp_path)
+    first, last = (None if day is None else date(2026, 11, day) for day in (since, until))
+    scope = Scope(BERLIN, first, last)
+    assert totals_report(file_store, scope, NOW)["total"]["requests"] == requests
+    sessions = sessions_report(file_store, scope, NOW)
+    assert sum(session["requests"] for session in sessions) == requests
+
+
+def test_why_says_what_was_left_out_and_what_the_agent_says_itself(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    session = Claude(tmp_path, "s1").prompt("hello").say("hi", call="a").say("hi", call="a")
+    session.say("ho", 2, model="nobody-knows-it").add({"type": "telepathy"}).exit()
+    Claude(tmp_path, "s2").prompt("hello").say("hi", 2).exit()
+    found = report(environ, "why", "--json", "--session", "claude-code:s1")
+    records = found["records"]
+    assert (records["records"], records["usage_records"], records["repeated"]) == (6, 3, 1)
+    assert (records["requests"], records["copied"]) == (2, 0)
+    assert records["unpriced"] == {"nobody-knows-it": 1}
+    assert records["unknown"] == {"record type: telepathy": 1}
+    assert "price" in found["meaning"]["claude-code:unpriced"]
+    assert found["reported_by_the_agent"] == [
+        {"key": "claude-code:s1", "reported_usd": 0.1, "ours_usd": None}
+    ]
+    everything = json.loads(run(environ, "lib.report", "why", "--json").stdout)
+    assert everything["records"]["requests"] == 3
+    assert [one["key"] for one in everything["reported_by_the_agent"]] == [
+        "claude-code:s1",
+        "claude-code:s2",
+    ]
+
+
+def test_people_get_a_table(environ: dict[str, str], tmp_path: Path) -> None:
+    two_days(tmp_path)
+    assert run(environ, "lib.daemon", "--once").returncode == 0
+    for name, word in (("daily", "2026-11-22"), ("why", "claude-opus-5-5")):
+        shown = run(environ, "lib.report", name)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert "{" not in shown.stdout
+        assert word in shown.stdout
+        with pytest.raises(ValueError, match="Expecting value"):
+            json.loads(shown.stdout)
+
+
+def test_a_session_that_is_not_there_is_said_and_exits_with_one(environ: dict[str, str]) -> None:
+    result = run(environ, "lib.report", "why", "--session", "claude-code:nobody")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "claude-code:nobody" in result.stderr

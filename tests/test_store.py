@@ -299,14 +299,15 @@ def test_usage_adds_up_by_everything_that_a_price_depends_on(
             one.service_tier,
             one.speed,
             one.region,
+            one.reported_cost_usd is not None,
         )
         sums = expected.setdefault(group, Counter())
         sums["requests"] += 1
-        for name in Usage._fields[8:]:
-            sums[name] += getattr(one, name)
+        for name in Usage._fields[9:]:
+            sums[name] += getattr(one, name) or 0
     assert sorted(store.usage(0, thresholds), key=repr) == sorted(
         (
-            Usage(*group, *(sums[name] for name in Usage._fields[7:]))
+            Usage(*group, *(sums[name] for name in Usage._fields[8:]))
             for group, sums in expected.items()
         ),
         key=repr,
@@ -323,7 +324,8 @@ def test_a_price_band_begins_above_its_threshold(store: Store) -> None:
 def test_sums_are_whole_numbers(store: Store) -> None:
     store.write(Batch(requests=[call(1, input_tokens=2**40), call(2, at=None)]))
     for row in store.usage():
-        assert {type(figure) for figure in row[7:]} == {int}
+        assert {type(figure) for figure in row[8:-1]} == {int}
+        assert type(row.reported_cost_usd) is float
 
 
 def test_counts_say_what_became_of_every_record(store: Store) -> None:

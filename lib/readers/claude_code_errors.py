@@ -31,6 +31,10 @@ _CLASSES: tuple[tuple[ErrorClass, re.Pattern[str]], ...] = (
     ),
     ("timeout", re.compile(r"\b(408|504)\b|time.?d?.?out")),
 )
+_PLAN_LIMIT = re.compile(
+    r"usage limit reached|(?:5-hour|weekly|session|opus|sonnet) limit|hit your .{0,20}limit",
+    re.IGNORECASE,
+)
 _RESET_KEYS = frozenset({"resetsat", "resets_at", "resetat", "reset_at"})
 _RESET_STAMP = re.compile(r"\|(\d{10,13})\b")
 _RESET_CLOCK = re.compile(
@@ -52,6 +56,11 @@ def error_class(status: object, *words: object) -> ErrorClass:
         if pattern.search(said):
             return name
     return "api"
+
+
+def names_plan_limit(text: str | None) -> bool:
+    """Whether a rate limit is one of a subscription: the API has none by hours, weeks or models."""
+    return text is not None and _PLAN_LIMIT.search(text) is not None
 
 
 def reset_time(text: str | None, structures: tuple[Any, ...], at: int | None) -> int | None:

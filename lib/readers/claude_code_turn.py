@@ -6,9 +6,9 @@ also written on a trapped signal) a tool's result or an interruption line still 
 resume repairs a dangling tool call with an invented result.
 """
 
-from lib.model import FileState, Turn
+from lib.model import SUBSCRIPTION, FileState, Turn
 from lib.readers import drift
-from lib.readers.claude_code_errors import error_class, reset_time
+from lib.readers.claude_code_errors import error_class, names_plan_limit, reset_time
 from lib.readers.claude_code_known import BLOCK_TYPES, STOP_REASONS, SYSTEM_SUBTYPES
 from lib.readers.claude_code_records import Block, Message, Record
 from lib.readers.claude_code_state import Pending, State
@@ -135,6 +135,8 @@ class TurnState:
         self._session.error_class, self._session.error_message = kind, text
         if kind == "rate_limit":
             self._session.resets_at = reset_time(text, (record.error,), at)
+            if names_plan_limit(text):
+                self._state.flags.add(SUBSCRIPTION)
 
     def system(self, record: Record, at: int | None) -> None:
         """A retry, the end of a turn, or a compaction."""

@@ -16,15 +16,13 @@ from hashlib import blake2b
 
 import msgspec
 
-from lib.model import MAXIMUM_TOKENS, FileState, Request
+from lib.model import MAXIMUM_TOKENS, SUBSCRIPTION, FileState, Request
 from lib.readers.codex_records import Payload, Usage, identifier
 from lib.readers.values import IMPLAUSIBLE_TOKENS, Unreadable, as_count, as_time, as_word
 
 TOTAL_MISMATCH = "total_mismatch"
 MISSING_MODEL = "missing_model"
 UNKNOWN_START = "unknown_start"
-SUBSCRIPTION = "subscription"
-"""The calls count against the limits of a plan; `lib.quality` says what that means."""
 
 _TURN_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

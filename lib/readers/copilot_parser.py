@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lib.model import FileFacts, FileState, Session, owner_rank
+from lib.model import SUBSCRIPTION, FileFacts, FileState, Session, owner_rank
 from lib.readers import copilot_events, copilot_files, copilot_usage, drift, vocabulary
 from lib.readers.copilot_events import AGENT, Actor
 from lib.readers.copilot_usage import Counting, Ledger
@@ -19,6 +19,7 @@ from lib.readers.values import (
     TITLE_LENGTH,
     Unreadable,
     as_count,
+    as_money,
     as_object,
     as_text,
     as_time,
@@ -157,6 +158,8 @@ class Parser:
     def _shut_down(self, data: dict[str, Any], at: int | None) -> None:
         session = self._main.session
         session.reported_cost_usd = copilot_usage.cost_usd(data) or session.reported_cost_usd
+        if as_money(data.get("totalPremiumRequests")):
+            self._kept.counting.flags.add(SUBSCRIPTION)
         how = data.get("shutdownType")
         drift.check(self._file, "shutdown type", how, vocabulary.COPILOT_SHUTDOWNS)
         self._ledger.shutdown(data, at, self._owner(self._main, copied=False))
