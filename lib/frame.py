@@ -5,7 +5,6 @@ or a second viewer, costs only what changed. The frames they return are shared: 
 into them, take a copy.
 """
 
-import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from lib import pricing, status
 from lib.asked import SHOWN_MS, Asked, asked, control
 from lib.figures import QUARTER_HOUR_MS, Figures, compared, figures, total
 from lib.model import Action, Evidence, Session
+from lib.names import short_id
 from lib.projects import project_names
 from lib.readers import LABELS
 from lib.specs import specs_of
@@ -31,8 +31,6 @@ SILENT_SOURCE = "a daemon that no longer looks"
 SAMPLE_MACHINE = "sample"
 UNPRICED = "unpriced"
 """Flag of a session that holds calls without a known price."""
-
-_TIMED_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 AMOUNTS = [
     "progress",
@@ -303,7 +301,7 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "agent": session.agent,
         "agent_label": LABELS.get(session.agent, session.agent),
         "session_id": session.session_id,
-        "short_id": _short_id(session.session_id),
+        "short_id": short_id(session.session_id),
         "parent_key": session.parent_key,
         "forked_from": session.forked_from,
         "machine": session.machine,
@@ -320,12 +318,6 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "sample": session.machine == SAMPLE_MACHINE,
         "dismissed_at": dismissed_at,
     }
-
-
-def _short_id(session_id: str) -> str:
-    name = session_id.rsplit("/", 1)[-1]
-    # A version 7 UUID begins with the time: sessions of one minute begin alike.
-    return name[-8:] if _TIMED_UUID.fullmatch(name) else name[:8]
 
 
 def _state(
