@@ -47,6 +47,15 @@ class Figures(NamedTuple):
         return None if self.requests and self.unpriced_requests == self.requests else self.cost_usd
 
 
+class PricedUsage(NamedTuple):
+    """One group of a session's calls with its figures."""
+
+    model: str | None
+    quarter_hour: int | None
+    """Start of the group's quarter hour: number of quarters since the epoch, None if unknown."""
+    figures: Figures
+
+
 def figures(usage: Usage, agent: str) -> Figures:
     """One group of calls of one model, hour and price band, priced."""
     at = None if usage.quarter_hour is None else usage.quarter_hour * QUARTER_HOUR_MS

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -17,7 +17,7 @@ import pandas as pd
 
 from lib import pricing, status
 from lib.asked import SHOWN_MS, Asked, asked, control
-from lib.figures import QUARTER_HOUR_MS, Figures, compared, figures, total
+from lib.figures import QUARTER_HOUR_MS, Figures, PricedUsage, compared, figures, total
 from lib.model import Action, Evidence, Session
 from lib.names import short_id
 from lib.projects import project_names
@@ -32,25 +32,9 @@ SAMPLE_MACHINE = "sample"
 UNPRICED = "unpriced"
 """Flag of a session that holds calls without a known price."""
 
-AMOUNTS = [
-    "progress",
-    "context_share",
-    "cost_usd",
-    "subagent_cost_usd",
-    "reported_cost_usd",
-    "compared_cost_usd",
-    "duration_ms",
-]
+MONEY = ["cost_usd", "subagent_cost_usd", "reported_cost_usd", "compared_cost_usd"]
+AMOUNTS = ["progress", "context_share", "duration_ms", *MONEY]
 TIMES = ["started_at", "ended_at", "last_activity_at", "since", "resets_at", "dismissed_at"]
-
-
-class PricedUsage(NamedTuple):
-    """One group of a session's calls with its figures."""
-
-    model: str | None
-    quarter_hour: int | None
-    """Start of the group's quarter hour: number of quarters since the epoch, None if unknown."""
-    figures: Figures
 
 
 @dataclass
