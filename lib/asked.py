@@ -1,9 +1,10 @@
 """What may be asked of a session, and what was asked lately: under way, or not come to pass."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lib import status
+from lib.cards import title
 from lib.model import Action, ActionKind, ActionState, Session
 from lib.store_actions import OPEN
 
@@ -62,3 +63,23 @@ def control(
         "note": lately.note,
         "retry_of": session.retry_of,
     }
+
+
+def request(
+    action_id: str, kind: ActionKind, row: Mapping[Hashable, Any], by: str, now: int
+) -> Action:
+    """An action on the session of a row, refused at once where the row does not permit it."""
+    action = Action(
+        id=action_id,
+        at=now,
+        kind=kind,
+        by=by,
+        machine=row["machine"],
+        session_key=row["key"],
+        target=f"#{row['short_id']} {title(row)}",
+        updated_at=now,
+    )
+    if kind not in row["permitted"]:
+        action.state = "refused"
+        action.outcome = f"It is {row['status']}, which does not allow it."
+    return action

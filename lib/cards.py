@@ -23,6 +23,9 @@ SPECS_SHOWN = 3
 """Specs that a card names; of more it tells the number."""
 
 
+_MENU = ("archive", "delete")
+
+
 def _is_there(_row: Row, _spec: str) -> bool:
     return True
 
@@ -112,6 +115,11 @@ class Card(TypedDict):
     durationMs: int | None
     since: int | None
     actions: list[str]
+    menu: list[str]
+    """Actions that stand behind "⋯"."""
+    underWay: list[str]
+    note: str | None
+    """Why something that was asked for did not come to pass."""
     link: str
     """Where its transcript is shown, relative to the board."""
 
@@ -221,7 +229,10 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         endedAt=_ended_at(row) if over else None,
         durationMs=whole(row.get("duration_ms")),
         since=milliseconds(row.get("since")),
-        actions=_actions(over, error, dismissed, view.may_act),
+        actions=_actions(row, error, dismissed, view.may_act),
+        menu=[kind for kind in _permitted(row, view.may_act) if kind in _MENU],
+        underWay=list(row.get("under_way") or []),
+        note=text(row.get("note")),
         link=session_link(str(row["key"]), view.query),
     )
 
@@ -264,7 +275,7 @@ def _spec_links(row: Row, view: View) -> list[SpecLink]:
 
 
 def _meta(row: Row, over: bool) -> list[str]:
-    found = (_tokens(row, over), _iteration(row), _context(row), _subagents(row))
+    found = (_tokens(row, over), _iteration(row), _context(row), _subagents(row), _retry(row))
     return [words for words in found if words]
 
 
@@ -303,6 +314,11 @@ def _subagents(row: Row) -> str | None:
     return f"+ {count} subagent{'' if count == 1 else 's'} · {tokens:,} tokens{price}"
 
 
+def _retry(row: Row) -> str | None:
+    retried = text(row.get("retry_of"))
+    return f"↻ retry of #{retried.rpartition(':')[2][:8]}" if retried else None
+
+
 def _latest(row: Row, over: bool) -> tuple[str | None, bool]:
     """What the session is at, and whether those are the agent's own words (to be quoted)."""
     activity = text(row.get("activity"))
@@ -328,8 +344,14 @@ def _ended_at(row: Row) -> int | None:
     return milliseconds(row.get("ended_at")) or milliseconds(row.get("last_activity_at"))
 
 
-def _actions(over: bool, error: str | None, dismissed: bool, may_act: bool) -> list[str]:
-    found = ["copy-error"] if error else []
-    if over and may_act:
+def _permitted(row: Row, may_act: bool) -> list[str]:
+    return list(row.get("permitted") or []) if may_act else []
+
+
+def _actions(row: Row, error: str | None, dismissed: bool, may_act: bool) -> list[str]:
+    found = [kind for kind in _permitted(row, may_act) if kind not in _MENU]
+    if error:
+        found.append("copy-error")
+    if row["section"] in ("recent", "older") and may_act:
         found.append("undismiss" if dismissed else "dismiss")
     return found

@@ -3,11 +3,6 @@
 // ever set as textContent.
 const boards = new WeakMap();
 const UNDO_MS = 10000;
-const LABELS = {
-  "copy-error": ["📋", "Copy Error"],
-  dismiss: ["🗑", "Dismiss"],
-  undismiss: ["↩", "Restore"],
-};
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let board = boards.get(parentElement);
@@ -39,6 +34,8 @@ class Board {
     this.gone = new Map(); // dismissed here and not yet acknowledged: id to its section and number
     this.undoable = [];
     this.first = true;
+    this.control = new Control(this, find(".confirm"));
+    this.root.onkeydown = (event) => this.pressed(event);
     this.root.onclick = (event) => this.clicked(event);
     this.seen = () => this.tick();
     document.addEventListener("visibilitychange", this.seen);
@@ -56,6 +53,7 @@ class Board {
     this.sequence = Math.max(this.sequence, data.ack);
     this.outbox = this.outbox.filter((item) => item.n > data.ack);
     for (const [id, gone] of this.gone) if (gone.n <= data.ack) this.gone.delete(id);
+    this.control.acknowledge(data.ack);
     this.beat(data.beatMs);
     this.drawTotals(data.totals);
     this.drawStrip(data.waiting, data.waitingHidden);
@@ -80,9 +78,11 @@ class Board {
     };
   }
 
-  send(action, key) {
-    this.outbox.push({ n: ++this.sequence, action, key });
+  // Returns the click's number. Its `id`, where what it asks for must not be done twice.
+  send(action, key, id = null) {
+    this.outbox.push({ n: ++this.sequence, action, key, id });
     this.setStateValue("outbox", this.outbox.slice());
+    return this.sequence;
   }
 
   drawTotals(totals) {
@@ -138,6 +138,7 @@ class Board {
       if (!present.has(id)) {
         card.element.remove();
         this.cards.delete(id);
+        this.control.gone(card);
       }
     }
     for (const [name, section] of this.sections) {
@@ -179,6 +180,7 @@ class Board {
     card.status = data.status;
     card.data = data;
     fillCard(card, data);
+    this.control.draw(card);
     if (this.focusWhenBack === data.id) {
       this.focusWhenBack = null;
       card.element.focus();
@@ -201,6 +203,7 @@ class Board {
     if (button.dataset.goto) this.goTo(button.dataset.goto);
     if (button.dataset.more) this.send("more", button.dataset.more);
     if (button.classList.contains("undo-button")) this.takeBack(event.detail === 0);
+    if (button.closest(".confirm")) this.control.answered(button);
     const element = button.closest("article");
     const card = element && this.cards.get(element.dataset.id);
     if (!card) return;
@@ -208,6 +211,12 @@ class Board {
     if (button.dataset.action === "copy-error") copyError(card, this);
     if (button.dataset.action === "dismiss") this.dismiss(card, event.detail === 0);
     if (button.dataset.action === "undismiss") this.send("undismiss", card.data.id);
+    if (button.dataset.action) this.control.clicked(card, button.dataset.action);
+  }
+
+  pressed(event) {
+    const element = event.key === "Escape" && event.target.closest("article");
+    if (element) this.control.closeMenu(this.cards.get(element.dataset.id));
   }
 
   goTo(id) {
@@ -285,6 +294,7 @@ function newCard(id) {
     meta: ["ul", "meta"],
     latest: ["p", "latest"],
     errorBox: ["div", "error"],
+    outcome: ["p", "outcome"],
     actions: ["div", "actions"],
   });
   const inside = (parent, tag, name) => {
@@ -353,7 +363,6 @@ function fillCard(card, data) {
   const long = (data.error || "").length > 90 || (data.error || "").split("\n").length > 2;
   setHidden(card.toggle, !long);
   labelToggle(card, name);
-  setButtons(card, data.actions, name);
   setAttribute(card.link, "href", data.link);
   setAttribute(card.link, "aria-label", `View Logs, ${name}`);
 }
@@ -367,26 +376,6 @@ function setSpecs(list, specs, name) {
     setAttribute(link, "href", spec.href);
     setAttribute(link, "title", spec.name);
     setAttribute(link, "aria-label", `Open Spec ${spec.name}, ${name}`);
-  });
-}
-
-function setButtons(card, actions, name) {
-  for (const [action, button] of card.buttons) {
-    if (!actions.includes(action)) {
-      button.remove();
-      card.buttons.delete(action);
-    }
-  }
-  actions.forEach((action, index) => {
-    const button = keep(card.buttons, action, () => {
-      const made = document.createElement("button");
-      made.type = "button";
-      made.dataset.action = action;
-      made.textContent = LABELS[action].join(" ");
-      made.setAttribute("aria-label", `${LABELS[action][1]}, ${name}`);
-      return made;
-    });
-    place(card.actions, button, index);
   });
 }
 
@@ -408,7 +397,7 @@ async function copyError(card, board) {
     await navigator.clipboard.writeText(card.data.error);
     button.textContent = "✓ Copied";
     board.say("Error copied.");
-    setTimeout(() => (button.textContent = LABELS["copy-error"].join(" ")), 2000);
+    setTimeout(() => (button.textContent = wordsOf("copy-error")), 2000);
   } catch {
     card.copied.value = card.data.error;
     card.copied.hidden = false;

@@ -10,18 +10,24 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from lib import filters, sections, spec_places
+from lib.asked import request
 from lib.cards import View
 from lib.frame import today_totals
+from lib.model import ActionKind
+from lib.settings import settings
 from lib.store import StoreError
 from lib.ui import outbox
-from lib.ui.state import Shared, now, now_ms, viewer_zone
+from lib.ui.state import Shared, now, now_ms, sessions_frame, viewer_zone
 
 _FOLDER = Path(__file__).parent
 _COMPONENT = component(
     "quarterdeck_board",
     html=(_FOLDER / "board.html").read_text(encoding="utf-8"),
     css=(_FOLDER / "board.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "board.js").read_text(encoding="utf-8"),
+    # Streamlit takes one module; without exports, the second file is as good as part of the first.
+    js="".join(
+        (_FOLDER / name).read_text(encoding="utf-8") for name in ("board.js", "board_actions.js")
+    ),
 )
 _KEY = "board"
 _ACKNOWLEDGED = "board_acknowledged"
@@ -118,7 +124,20 @@ def _do(shared: Shared, item: outbox.Item) -> None:
             limits[item.key] = limits.get(item.key, sections.FIRST_SHOWN) + sections.FIRST_SHOWN
     elif shared.access.level != "act":
         st.session_state[_FAILURE] = "This board is read-only."
+    elif item.asked is not None:
+        _ask(shared, item, item.asked)
     elif item.action == "dismiss":
         shared.store.dismiss(item.key, now_ms())
     else:
         shared.store.undismiss(item.key)
+
+
+def _ask(shared: Shared, item: outbox.Item, kind: ActionKind) -> None:
+    frame = sessions_frame(shared.store)
+    row = next(iter(frame[frame["key"] == item.key].to_dict("records")), None)
+    if row is None:
+        st.session_state[_FAILURE] = "There is no such session any more."
+        return
+    # Numbered, so that clicks of one moment are done in their order.
+    action_id = f"{item.n:08d}-{item.id}"
+    shared.store.actions.request(request(action_id, kind, row, settings().machine, now_ms()))

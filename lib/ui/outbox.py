@@ -4,9 +4,11 @@ The board keeps each click in an outbox under a growing number until Python has 
 that number, so a click is neither lost in a rerun nor done twice.
 """
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lib.model import ActionKind
 
 MOST_ITEMS = 1000
 
@@ -17,9 +19,25 @@ class Item(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     n: Annotated[int, Field(ge=1, le=2**53)]
-    action: Literal["dismiss", "undismiss", "more"]
+    action: Literal["dismiss", "undismiss", "more"] | ActionKind
     key: Annotated[str, Field(min_length=1, max_length=1000)]
     """The session; for `more` the name of the section."""
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    """Of what is asked of a server: made for this click, so that it is done once even when a
+    browser sends it to a server of ours that was started anew.
+    """
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        if self.action == "create" or (self.id is None) != (self.asked is None):
+            raise ValueError("no click of ours")
+        return self
+
+    @property
+    def asked(self) -> ActionKind | None:
+        """What a daemon has to do; None where the page does it itself."""
+        kinds: tuple[ActionKind, ...] = get_args(ActionKind)
+        return next((kind for kind in kinds if kind == self.action), None)
 
 
 class Received(NamedTuple):

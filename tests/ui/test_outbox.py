@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from lib.ui.outbox import MOST_ITEMS, receive
 
+ID = "0123456789abcdef" * 2
+
 
 def click(n: int, action: str = "dismiss", key: str = "claude-code:s1") -> dict[str, Any]:
     return {"n": n, "action": action, "key": key}
@@ -21,9 +23,25 @@ def test_each_click_is_taken_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize(
+    "action", ["start", "pause", "resume", "stop", "retry", "archive", "delete"]
+)
+def test_what_is_asked_of_a_server_comes_with_an_id_of_its_own(action: str) -> None:
+    sent = {**click(1, action), "id": ID}
+    [item] = receive([sent], 0).items
+    assert (item.asked, item.id) == (action, ID)
+    assert receive([{**click(1), "id": None}], 0).items[0].asked is None
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"n": 1, "action": "stop", "key": "x"},
+        {"n": 1, "action": "stop", "key": "x", "id": "short"},
+        {"n": 1, "action": "stop", "key": "x", "id": ID.upper()},
+        {"n": 1, "action": "stop", "key": "x", "id": ID + "\n"},
+        {"n": 1, "action": "create", "key": "x", "id": ID},
+        {"n": 1, "action": "dismiss", "key": "x", "id": ID},
+        {"n": 1, "action": "shutdown", "key": "x", "id": ID},
         {"n": 0, "action": "dismiss", "key": "x"},
         {"n": "1", "action": "dismiss", "key": "x"},
         {"n": True, "action": "dismiss", "key": "x"},
