@@ -6,7 +6,10 @@ from lib.store import StoreError
 from lib.ui import board, notices, state
 
 shared = state.shared()
-st.title("AI Sessions")
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title("AI Sessions", width="stretch")
+    if shared.access.level == "act":
+        st.page_link("pages/launch.py", label="New session", icon=":material/add:")
 
 
 def live() -> None:

@@ -12,8 +12,6 @@ shared = state.shared()
 config = settings()
 st.title("Settings")
 st.subheader("LeanSpec servers")
-st.caption(
-    "The sessions of all projects of these servers stand on the board, and can be started there."
-)
+st.caption("The sessions of all their projects stand on the board; *New session* starts one there.")
 rows = {row.url: row for row in shared.store.servers() if row.machine == config.machine}
 server_list.draw(configured(config, os.environ), rows, may_act=shared.access.level == "act")

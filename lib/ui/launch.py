@@ -126,8 +126,8 @@ def draw(store: Store, row: ServerRow, project: ServerProject, offered: Offer) -
             placeholder="What it shall do. With specs it may stay empty.",
         )
         st.caption(
-            f"⚠️ This runs a program on the machine of {plain(row.name)}, in "
-            f"{plain(project.path)}, with the rights of the server there."
+            f"⚠️ This runs a program on the machine of the server {plain(row.name)}, in "
+            f"{plain(project.path)}, with that server's rights."
         )
         st.form_submit_button(
             "Start session",
@@ -220,22 +220,28 @@ def _outcome(store: Store, drawn: Action) -> None:
     action = store.actions.find(drawn.id) or drawn
     if action.state != drawn.state:
         st.rerun()
-    told = plain(action.outcome or "")
     if action.state in OPEN:
-        st.info(f"Asked {plain(action.machine)} to start it on {plain(action.target)}…")
+        st.info("Asked for. It starts in a moment.", icon=":material/hourglass_top:")
         return
     if action.state == "done":
-        st.success(f"Started. {told}", icon=":material/check:")
+        st.success("The session was started.", icon=":material/check:")
     elif action.state == "unverified":
-        st.warning(told, icon=":material/help:")
+        st.warning("Whether the session started is not certain.", icon=":material/help:")
     else:
-        st.error(told or "It could not be started.", icon=":material/error:")
+        st.error("The session was not started.", icon=":material/error:")
+    if action.state != "done":
+        st.text(action.outcome or "")
     with st.container(horizontal=True, vertical_alignment="center"):
         if action.result_key:
             query = {"q": action.result_key.partition(":")[2]}
-            st.page_link("pages/sessions.py", label="See it on the board", query_params=query)
-        again = "Start another" if action.result_key else "Try again"
-        st.button(again, on_click=_anew, args=(action.result_key is not None,))
+            st.page_link(
+                "pages/sessions.py",
+                label="See it on the board",
+                icon=":material/arrow_forward:",
+                query_params=query,
+            )
+        again = "Start another" if action.state == "done" else "Try again"
+        st.button(again, on_click=_anew, args=(action.state == "done",))
 
 
 def _anew(clear: bool) -> None:

@@ -48,7 +48,7 @@ def draw(known: list[ServerSetting]) -> None:
     """The form that is open. `known`: all servers that are configured."""
     old = next((one for one in known if is_open(one.url)), None)
     result: _Result = st.session_state[_RESULT]
-    with st.form(_key("form"), enter_to_submit=False):
+    with st.form(_key("form"), enter_to_submit=False, border=False):
         st.text_input(
             "URL",
             old.url if old else "",
