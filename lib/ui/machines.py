@@ -76,7 +76,7 @@ def servers(rows: Sequence[ServerRow]) -> None:
             "Projects": [len(row.projects) for row in real],
             "Sessions": [row.sessions for row in real],
             "Last answer": _times([row.seen_at for row in real]),
-            "Asked again": _times([row.retry_at for row in real]),
+            "Next try": _times([row.retry_at for row in real]),
             "Error": [row.error or "" for row in real],
         }
     )

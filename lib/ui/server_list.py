@@ -51,16 +51,17 @@ def _new(configured: Configured) -> None:
 
 def _server(setting: ServerSetting, row: ServerRow | None, *, may_act: bool) -> None:
     words, actions = st.columns([3, 2], vertical_alignment="center")
-    with words:
-        st.markdown(f"**{plain(setting.name)}**  \n{plain(setting.url)}")
+    with words.container(gap=None):
+        st.markdown(f"**{plain(setting.name)}**")
+        st.text(setting.url)
         st.markdown(" · ".join(_facts(setting, row)))
-    if setting.on and row is not None and row.error:
-        st.text(row.error)
-    if travels_open(setting):
-        st.caption("⚠️ Its token travels unencrypted. Use an https address.")
-    if setting.source != "settings":
-        st.caption(SOURCES[setting.source])
-    elif may_act:
+        if setting.on and row is not None and row.error:
+            st.text(row.error)
+        if travels_open(setting):
+            st.caption("⚠️ Its token travels unencrypted. Use an https address.")
+        if setting.source != "settings":
+            st.caption(SOURCES[setting.source])
+    if may_act and setting.source == "settings":
         with actions.container(horizontal=True, horizontal_alignment="right"):
             _actions(setting)
 
