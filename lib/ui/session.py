@@ -13,6 +13,8 @@ from streamlit.components.v2 import component
 from lib import cards, frame, transcript_view
 from lib.cards import Row, View
 from lib.entries import Level
+from lib.model import Session
+from lib.server_log import is_of_server, read_server_log
 from lib.settings import settings
 from lib.transcript import FIRST_LIMIT, LARGEST_LIMIT, Transcript, read_transcript
 from lib.transcript_view import KINDS, LEVELS, Wanted
@@ -164,11 +166,19 @@ def _read(shared: Shared, key: str, follow: bool) -> Transcript:
         return Transcript(problem="The session is no longer in the store.")
     if session.machine == frame.SAMPLE_MACHINE:
         return Transcript(problem="This is a sample: it has no transcript.")
-    before = known.transcript if known is not None and same else None
-    machine = settings().machine
-    found = read_transcript(session, machine, os.environ, limit, before)
+    if is_of_server(session):
+        found = _server_log(session, key, limit)
+    else:
+        before = known.transcript if known is not None and same else None
+        found = read_transcript(session, settings().machine, os.environ, limit, before)
     st.session_state[_READ] = _Read(key, limit, found)
     return found
+
+
+@st.cache_data(ttl=2, max_entries=50, show_spinner=False, refresh_mode="background")
+def _server_log(_session: Session, key: str, limit: int) -> Transcript:  # noqa: ARG001 - what it is cached by
+    """The log of a server's session: asked every two seconds at most, for all viewers."""
+    return read_server_log(_session, settings(), os.environ, limit)
 
 
 def _above(key: str, read: Transcript, matching: int) -> None:
