@@ -6,6 +6,7 @@ LeanSpec keeps a spec in `specs/<number>-<name>/` and names branches after it (`
 
 import posixpath
 import re
+from typing import cast
 from urllib.parse import unquote, urlencode, urlsplit
 
 from lib.model import Session
@@ -22,6 +23,8 @@ _IN_BRANCH = re.compile(rf"(?:^|/)({_NAME})$", _FLAGS)
 _IN_TEXT = re.compile(rf"(?<![\w-])specs[/\\]+(?:archived[/\\]+)?({_NAME})(?![\w-])", _FLAGS)
 _MOST_TEXT = 20_000
 _LONGEST_NAME = 120
+_LONGEST_ARGUMENT = 2_000
+"""Of a tool call: a path or a command. What is longer is the text of a file."""
 
 
 def is_spec_name(name: str) -> bool:
@@ -55,6 +58,14 @@ def note_touched(specs: list[str], text: object) -> None:
     if isinstance(text, str) and "specs" in text and len(specs) < MOST_SPECS:
         specs.extend(name for name in names_in(text) if name not in specs)
         del specs[MOST_SPECS:]
+
+
+def note_touched_by(specs: list[str], arguments: object) -> None:
+    """As `note_touched`, for the arguments of a tool call; texts that are written don't count."""
+    if isinstance(arguments, dict) and len(specs) < MOST_SPECS:
+        for value in cast(dict[str, object], arguments).values():
+            if isinstance(value, str) and len(value) <= _LONGEST_ARGUMENT:
+                note_touched(specs, value)
 
 
 def page_link(project: str | None, name: str, file: str | None = None) -> str:

@@ -15,6 +15,7 @@ from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import is_asking, todo_counts
 from lib.readers.claude_code_usage import repeated_word
 from lib.readers.values import as_count, as_object, as_text, as_word
+from lib.specs import note_touched
 
 _INTERRUPTED = "[Request interrupted by user"
 _NOT_PROMPTS = (
@@ -218,9 +219,11 @@ class TurnState:
         pending[as_word(block.id) or ""] = Pending(name, None, copied, block.input)
         if len(pending) > _MAXIMUM_PENDING:
             del pending[next(iter(pending))]
-        if name == "TodoWrite" and block.input is not None:
-            session = self._session
-            session.todo_done, session.todo_total = todo_counts(block.input.todos)
+        if block.input is not None:
+            note_touched(self._session.specs, block.input.file_path or block.input.command)
+            if name == "TodoWrite":
+                session = self._session
+                session.todo_done, session.todo_total = todo_counts(block.input.todos)
 
     def _retry(self, record: Record, at: int | None) -> None:
         error = as_object(record.error)

@@ -13,7 +13,7 @@ from lib.readers.documents import read_beside, read_document
 
 AGENT: str = cline_session.AGENT
 LABEL: str = "Cline"
-VERSION: int = 1
+VERSION: int = 2
 PROGRAMS = frozenset({"cline"})
 CANNOT_KNOW: Mapping[str, str] = {
     cline_session.NO_REASONING: "Reasoning is part of the output tokens and not told apart.",

@@ -25,6 +25,7 @@ from lib.readers.values import (
     as_word,
     path_name,
 )
+from lib.specs import note_touched_by
 
 AGENT = "cline"
 NO_REASONING = "no_reasoning"
@@ -137,6 +138,7 @@ class _Conversation:
             return
         session.last_message = text or session.last_message
         for block in blocks:
+            note_touched_by(session.specs, block.get("input"))
             name = as_word(block.get("id"))
             if block.get("type") == "tool_use" and name and len(self._pending) < _MAXIMUM_PENDING:
                 self._pending[name] = block

@@ -13,6 +13,7 @@ import msgspec
 from lib.model import ErrorClass, Session
 from lib.readers.codex_records import Payload, identifier
 from lib.readers.values import as_list, as_object, as_text
+from lib.specs import note_touched
 
 BROKEN_STREAMS = "broken_streams"
 NO_TURN_MARKS = "no_turn_marks"
@@ -134,6 +135,7 @@ def called(session: Session, turns: Turns, payload: Payload) -> None:
     progress(session)
     if not turns.marked:
         session.turn = "running"
+    note_touched(session.specs, payload.arguments or _patched(payload.input))
     call_id = identifier(payload.call_id or payload.id)
     if call_id is None:
         return
@@ -145,6 +147,13 @@ def called(session: Session, turns: Turns, payload: Payload) -> None:
     turns.pending[call_id] = Call(name, turns.asks_user, record=payload)
     if len(turns.pending) > _MAXIMUM_PENDING:
         del turns.pending[next(iter(turns.pending))]
+
+
+def _patched(patch: str | None) -> str | None:
+    """The files that a patch changes; another call's input as it is."""
+    if patch is None or "specs" not in patch or not patch.startswith("*** Begin Patch"):
+        return patch
+    return "\n".join(_PATCHED_FILE.findall(patch))
 
 
 def settle(turns: Turns) -> None:

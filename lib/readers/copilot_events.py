@@ -12,6 +12,7 @@ import msgspec
 from lib.model import Session
 from lib.readers.values import as_count, as_list, as_object, as_text, as_word
 from lib.readers.wording import call_text, error_class, one_line
+from lib.specs import note_touched_by
 
 AGENT = "copilot"
 
@@ -155,6 +156,7 @@ def _progress(actor: Actor) -> None:
 
 def _called(actor: Actor, data: dict[str, Any]) -> None:
     _progress(actor)
+    note_touched_by(actor.session.specs, data.get("arguments"))
     call_id = as_word(data.get("toolCallId"))
     if call_id is not None and len(actor.pending) < _MAXIMUM_PENDING:
         name = as_word(data.get("toolName"))

@@ -13,7 +13,7 @@ from lib.readers.lines import Increment
 
 AGENT: str = droid_parser.AGENT
 LABEL: str = "Droid"
-VERSION: int = 1
+VERSION: int = 2
 PROGRAMS = frozenset({"droid"})
 CANNOT_KNOW: Mapping[str, str] = {
     droid_parser.AGGREGATE: "Tokens are recorded as one total for the whole session: they count "

@@ -26,6 +26,7 @@ from lib.readers.values import (
     path_name,
 )
 from lib.readers.wording import call_text, error_class
+from lib.specs import note_touched_by
 
 AGENT = "droid"
 OPENERS = (b'{"type":"message","id":"', b'{"type":"agent_turn_outcome","')
@@ -161,6 +162,7 @@ class Parser:
                 continue
             name = as_word(block.get("name"))
             given = as_object(block.get("input"))
+            note_touched_by(session.specs, given)
             if len(kept.pending) < _MAXIMUM_PENDING:
                 kept.pending[call_id] = call_text(name, given)
             kept.asking = _ASKING.get(name or "", kept.asking)

@@ -26,6 +26,7 @@ from lib.readers.values import (
     decode_object,
     path_name,
 )
+from lib.specs import note_touched_by
 
 AGENT = "gemini"
 OPENERS = (b'{"id":', b'{"sessionId":', b'{"$set":', b'{"$rewindTo":')
@@ -259,6 +260,7 @@ class Parser:
             status = call.get("status")
             drift.check(self._file, "tool status", status, vocabulary.GEMINI_STATUSES)
             arguments = as_object(call.get("args"))
+            note_touched_by(session.specs, arguments)
             if status == "awaiting_approval":
                 session.turn, session.turn_detail = "waiting", genai.describe(name, arguments)
             elif status in _RUNS and session.turn == "running":

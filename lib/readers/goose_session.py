@@ -21,6 +21,7 @@ from lib.readers.values import (
     as_word,
 )
 from lib.readers.wording import call_text, error_class, one_line
+from lib.specs import note_touched_by
 
 AGENT = "goose"
 AGGREGATE = "aggregate"
@@ -171,6 +172,7 @@ class Conversation:
 
     def _call(self, block: dict[str, Any]) -> None:
         call = as_object(as_object(block.get("toolCall")).get("value"))
+        note_touched_by(self._session.specs, call.get("arguments"))
         call_id = as_word(block.get("id"))
         if call_id and len(self.pending) < _MAXIMUM_PENDING:
             self.pending[call_id] = call_text(as_word(call.get("name")), call.get("arguments"))

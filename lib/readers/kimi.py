@@ -12,7 +12,7 @@ from lib.readers.lines import Increment
 
 AGENT: str = kimi_wire.AGENT
 LABEL: str = "Kimi"
-VERSION: int = 1
+VERSION: int = 2
 PROGRAMS = frozenset({"kimi", "kimi-code", "kimi-cli"})
 CANNOT_KNOW: Mapping[str, str] = {
     kimi_wire.MISSING_MODEL: "Kimi CLI records no models, so its calls can't be priced.",

@@ -24,6 +24,7 @@ from lib.readers.values import (
     path_name,
 )
 from lib.readers.wording import call_text, error_class, one_line
+from lib.specs import note_touched_by
 
 AGENT = "kimi"
 MISSING_MODEL = "missing_model"
@@ -135,6 +136,7 @@ class WireParser:
 
     def calls(self, call_id: str | None, name: object, arguments: object) -> None:
         """A tool is called."""
+        note_touched_by(self.session.specs, arguments)
         if call_id and len(self.kept.pending) < _MAXIMUM_PENDING:
             self.kept.pending[call_id] = call_text(as_word(name), arguments)
 

@@ -30,6 +30,7 @@ from lib.readers.values import (
     path_name,
 )
 from lib.readers.wording import call_text, error_class
+from lib.specs import note_touched_by
 
 AGENT = "pi"
 OPENERS = tuple(
@@ -155,6 +156,7 @@ class Parser:
         kept.pending.clear()
         blocks = [as_object(block) for block in as_list(message.get("content"))]
         for block in blocks:
+            note_touched_by(session.specs, block.get("arguments"))
             call_id = as_word(block.get("id"))
             if block.get("type") == "toolCall" and call_id and len(kept.pending) < _MAXIMUM_PENDING:
                 kept.pending[call_id] = call_text(

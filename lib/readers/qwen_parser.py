@@ -24,6 +24,7 @@ from lib.readers.values import (
     decode_object,
     path_name,
 )
+from lib.specs import note_touched_by
 
 OPENERS = (b'{"uuid":',)
 """First bytes of a record."""
@@ -179,6 +180,7 @@ class Parser:
     def _called(self, call: dict[str, Any]) -> None:
         name = as_word(call.get("name")) or "tool"
         arguments = as_object(call.get("args"))
+        note_touched_by(self.session.specs, arguments)
         if name in _TODOS:
             self.session.todo_done, self.session.todo_total = genai.todo_counts(arguments)
         call_id = as_word(call.get("id"))

@@ -303,3 +303,8 @@ def test_an_ended_session_has_no_process_and_a_resumed_one_has_one_again(
 def test_junk_in_place_of_a_session_file_claims_nothing(files: Files, content: str) -> None:
     files.own.write_text(content)
     assert live(files) == []
+
+
+def test_calls_tell_the_specs_whose_files_they_touch(files: Files) -> None:
+    files.add(answer("m1", call("read_file", {"path": "/w/specs/168-a/README.md"})))
+    assert files.session().specs == ["168-a"]

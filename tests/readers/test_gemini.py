@@ -388,3 +388,9 @@ def test_any_bytes_anywhere_are_borne(
     facts = gemini.read(path, None)
     assert_plausible(facts)
     assert facts.state.offset == len(WHOLE) + len(noise) + 1
+
+
+def test_calls_tell_the_specs_whose_files_they_touch(tmp_path: Path) -> None:
+    used = [tool("read_file", path="specs/168-a/README.md"), tool(command="ls specs/169-b")]
+    path = write(tmp_path, [header(), user(1, "Go"), answer(2, toolCalls=used)])
+    assert told(gemini.read(path, None)).specs == ["168-a", "169-b"]
