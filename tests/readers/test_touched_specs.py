@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.readers import (
     qwen_records,
 )
 
-Given = dict[str, str]
+Given = dict[str, Any]
 
 
 def by_claude(folder: Path, given: Given) -> FileFacts:
