@@ -44,6 +44,7 @@ page = st.navigation(
             default=True,
         ),
         st.Page("pages/launch.py", title="New session", icon="➕", url_path="launch"),
+        st.Page("pages/costs.py", title="Costs", icon="💰", url_path="costs"),
         st.Page("pages/machines.py", title="Machines", icon="🖥️", url_path="machines"),
         st.Page("pages/settings.py", title="Settings", icon="⚙️", url_path="settings"),
         st.Page(

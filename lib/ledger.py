@@ -6,8 +6,12 @@ quarter hour. A subagent's calls stand with the session that the user started.
 
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import pandas as pd
+
+from lib.frame import load_sessions, load_usage
+from lib.store import Store
 
 Bucket = Literal["hour", "day", "week", "month"]
 Dimension = Literal["tool", "model", "project", "spec", "branch", "machine", "session"]
@@ -101,6 +105,27 @@ def _midnight(day: date, zone: tzinfo) -> pd.Timestamp:
     return pd.Timestamp(moment.timestamp(), unit="s", tz="UTC").tz_convert(zone)
 
 
+def load(store: Store, now: int) -> pd.DataFrame:
+    """The ledger of a store at a moment (ms): the same frame until something changed.
+
+    It is shared: don't write into it. Raises StoreError.
+    """
+    usage, sessions = load_usage(store, now), load_sessions(store, now)
+    known = _loaded.get(store)
+    if known is None or known.usage is not usage or known.sessions is not sessions:
+        known = _loaded[store] = _Loaded(usage, sessions, ledger(usage, sessions))
+    return known.rows
+
+
+class _Loaded(NamedTuple):
+    usage: pd.DataFrame
+    sessions: pd.DataFrame
+    rows: pd.DataFrame
+
+
+_loaded: WeakKeyDictionary[Store, _Loaded] = WeakKeyDictionary()
+
+
 def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """`usage` with the columns of `DIMENSIONS`, `title`, `status`; samples left out.
 
@@ -117,6 +142,7 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     for name in names:
         found[name] = keys.map(of_top[name])
     found["top_key"] = keys.map(tops)
+    found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
     for column in DIMENSIONS.values():
         found[column] = found[column].astype("object").fillna(NONE)
     return found
@@ -164,8 +190,7 @@ def buckets(
 def grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Figures by the columns `by`, most expensive first, with `sessions` and `total_tokens`."""
     sums = rows.groupby(by, dropna=False, observed=True, sort=False)
-    found = sums[FIGURES].sum()
+    found = sums[[*FIGURES, "total_tokens"]].sum()
     found["sessions"] = sums["top_key"].nunique()
-    found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
     order = ["cost_usd", "total_tokens"]
     return found.sort_values(order, ascending=False, kind="stable").reset_index()

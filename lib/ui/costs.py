@@ -1,0 +1,420 @@
+"""The parts of the Costs page."""
+
+from datetime import date, tzinfo
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from lib import costs, filters, ledger
+from lib.cards import money
+from lib.costs import Change
+from lib.ledger import DIMENSIONS, Bucket, Dimension, Period
+from lib.ui import charts, state
+from lib.ui.state import Shared
+
+MEASURES = {"cost_usd": "Cost", "total_tokens": "Tokens", "requests": "Model calls"}
+SHAPES = {"amount": "Amounts", "share": "Shares", "running": "Running total"}
+BUCKETS: dict[Bucket, str] = {"hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
+DIMENSION_NAMES: dict[Dimension, str] = {
+    "tool": "Tool",
+    "model": "Model",
+    "project": "Project",
+    "spec": "Spec",
+    "branch": "Branch",
+    "machine": "Machine",
+    "session": "Session",
+}
+_STEPS = {
+    "hour": pd.DateOffset(hours=1),
+    "day": pd.DateOffset(days=1),
+    "week": pd.DateOffset(weeks=1),
+    "month": pd.DateOffset(months=1),
+}
+KIND = "kind"
+CUSTOM = "custom"
+HOUR_MS = 3_600_000
+
+
+class Choice(NamedTuple):
+    """What the viewer asked to see."""
+
+    period: Period
+    zone: tzinfo
+    now: pd.Timestamp
+    by: Dimension | str
+    """A dimension, or `KIND` for kinds of tokens."""
+    measure: str
+    bucket: Bucket
+    shape: str
+
+    @property
+    def unit(self) -> str:
+        """`usd`, or a count."""
+        return "usd" if self.measure == "cost_usd" else "count"
+
+
+def rows_of(shared: Shared) -> pd.DataFrame:
+    """The ledger of the sessions that the sidebar's filters leave, whenever they ended."""
+    sessions = state.sessions_frame(shared.store)
+    rows = ledger.load(shared.store, state.now_ms())
+    everything = shared.filters.model_copy(update={"range": "all", "dismissed": True})
+    left = filters.apply(sessions, everything, state.now())
+    return rows[rows["top_key"].isin(left["key"])]
+
+
+def choose(rows: pd.DataFrame) -> Choice:
+    """Draw the controls above the page, all of them in the address; answer what they say."""
+    zone, now = state.viewer_zone(), state.now()
+    above = st.container(horizontal=True, vertical_alignment="bottom")
+    name = above.selectbox(
+        "Period",
+        [*ledger.PRESETS, CUSTOM],
+        index=list(ledger.PRESETS).index("30d"),
+        key="period",
+        bind="query-params",
+        format_func=lambda one: {**ledger.PRESETS, CUSTOM: "From … to …"}[one],
+        width=180,
+    )
+    period = _custom(above, zone, now) if name == CUSTOM else ledger.preset(name, zone, now)
+    bucket = above.selectbox(
+        "By",
+        list(BUCKETS),
+        index=list(BUCKETS).index(_fitting(rows, period, now)),
+        key=f"bucket_{name}",
+        format_func=BUCKETS.__getitem__,
+        width=110,
+    )
+    measure = above.selectbox(
+        "Measure",
+        list(MEASURES),
+        key="measure",
+        bind="query-params",
+        format_func=MEASURES.__getitem__,
+        width=150,
+    )
+    parts = {**DIMENSION_NAMES, KIND: "Kind of tokens"}
+    by = above.selectbox(
+        "Split by",
+        list(parts),
+        key="by",
+        bind="query-params",
+        format_func=lambda one: parts[cast("Dimension", one)],
+        width=160,
+    )
+    shape = above.segmented_control(
+        "Shown as", list(SHAPES), default="amount", key="shape", format_func=SHAPES.__getitem__
+    )
+    measure = "total_tokens" if by == KIND else measure
+    return Choice(period, zone, now, by, measure, bucket, shape or "amount")
+
+
+def _custom(above: Any, zone: tzinfo, now: pd.Timestamp) -> Period:
+    today = now.tz_convert(zone).date()
+    chosen = above.date_input("From … to …", (today.replace(day=1), today), key="days", width=230)
+    dates = [one for one in chosen if isinstance(one, date)] if isinstance(chosen, tuple) else []
+    # While the viewer has picked only the first of the two days, that day is shown.
+    first, last = (dates[0], dates[-1]) if dates else (today, today)
+    return ledger.days(first, last, zone)
+
+
+def _fitting(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> Bucket:
+    start = period.start if period.start is not None else rows["at"].min()
+    length = now - start if pd.notna(start) else pd.Timedelta(0)
+    if length <= pd.Timedelta(days=2):
+        return "hour"
+    if length <= pd.Timedelta(days=62):
+        return "day"
+    return "week" if length <= pd.Timedelta(days=400) else "month"
+
+
+def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
+    """The figures on top, each against the period before."""
+    found = costs.headline(ledger.within(rows, choice.period))
+    before = choice.period.previous()
+    earlier = costs.headline(ledger.within(rows, before)) if before else None
+
+    def change(name: str) -> Change | None:
+        return costs.change(getattr(found, name), getattr(earlier, name)) if earlier else None
+
+    first = st.columns(4)
+    unpriced = f"{found.unpriced_requests:,} calls unpriced" if found.unpriced_requests else None
+    _metric(first[0], "Cost", _money(found.cost_usd), change("cost_usd"), unpriced)
+    _metric(
+        first[1],
+        "Tokens",
+        f"{found.total_tokens:,}",
+        change("total_tokens"),
+        f"in {found.input_tokens:,} · out {found.output_tokens:,} · cache read "
+        f"{found.cache_read_tokens:,} · cache write {found.cache_write_tokens:,}",
+    )
+    _metric(
+        first[2], "Sessions", f"{found.sessions:,}", change("sessions"), f"{found.requests:,} calls"
+    )
+    share = "–" if found.cache_share is None else f"{found.cache_share:.1%}"
+    saved = found.cache_savings_usd
+    told = f"saved {money(saved)}" if saved >= 0 else f"cost {money(-saved)} more than it saved"
+    _metric(first[3], "Read from cache", share, None, told)
+    second = st.columns(4)
+    completed = f"{found.completed_sessions:,} completed"
+    _metric(
+        second[0],
+        "Per completed session",
+        _money(found.cost_per_completed_usd) if found.completed_sessions else "–",
+        None,
+        completed,
+    )
+    failed = f"{found.failed_sessions:,} sessions"
+    _metric(
+        second[1], "Spent on failed ones", _money(found.wasted_usd), change("wasted_usd"), failed
+    )
+    _burn(second[2], shared, rows)
+    _forecasts(second[3], rows, choice)
+
+
+def _burn(place: Any, shared: Shared, rows: pd.DataFrame) -> None:
+    keys = set(rows["session_key"])
+    now = state.now_ms()
+    hour = costs.spent_after(shared.store, now - HOUR_MS, keys)
+    ten_minutes = costs.spent_after(shared.store, now - HOUR_MS // 6, keys)
+    value = f"{_money(ten_minutes.known_cost_usd and ten_minutes.known_cost_usd * 6)}/h"
+    _metric(
+        place,
+        "Burn rate",
+        value,
+        None,
+        f"last 10 minutes · {_money(hour.known_cost_usd)} in the last hour",
+    )
+
+
+def _forecasts(place: Any, rows: pd.DataFrame, choice: Choice) -> None:
+    today = choice.now.tz_convert(choice.zone).date()
+    monday = today.fromordinal(today.toordinal() - today.weekday())
+    next_month = date(today.year + today.month // 12, today.month % 12 + 1, 1)
+    spans = {
+        "Today": (today, today),
+        "This week": (monday, monday.fromordinal(monday.toordinal() + 6)),
+        "This month": (today.replace(day=1), next_month.fromordinal(next_month.toordinal() - 1)),
+    }
+    lines: list[str] = []
+    value = "–"
+    for name, (first, last) in spans.items():
+        whole = ledger.days(first, last, choice.zone)
+        found = costs.forecast(rows, whole, choice.zone, choice.now)
+        if found is None:
+            continue
+        value = money(found.expected_usd)
+        spread = f"{money(found.low_usd)} to {money(found.high_usd)}"
+        lines.append(f"{name}: {value} ({spread})")
+    told = " · ".join(lines) or "no day of work yet to go by"
+    _metric(place, "Forecast for the month", value, None, told)
+
+
+def _metric(place: Any, label: str, value: str, change: Change | None, note: str | None) -> None:
+    delta = None
+    if change is not None and change.by:
+        delta = "new" if change.share is None else f"{change.share:+.0%}"
+    card = place.container(border=True, height="stretch", gap="xsmall")
+    # Dearer is neither good nor bad news by itself.
+    card.metric(label, _text(value), delta, delta_color="off")
+    if note:
+        card.caption(_text(note))
+
+
+def _money(amount: float | None) -> str:
+    return "unpriced" if amount is None else money(amount)
+
+
+def _text(words: str) -> str:
+    # Two dollar signs in a line would be mathematics.
+    return words.replace("$", "\\$")
+
+
+def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
+    """The chart; answers the span that the viewer selected in it, or the whole period."""
+    shown = ledger.within(rows, choice.period)
+    if choice.by == KIND:
+        table = _by_kind(shown, choice)
+        painted = charts.colours(ledger.TOKEN_KINDS.values())
+    else:
+        by = _column(cast("Dimension", choice.by))
+        table = costs.over_time(shown, choice.bucket, by, choice.measure, choice.zone)
+        painted = _painted(rows, by)
+    if table.empty:
+        st.info("No model calls in this period.")
+        return choice.period
+    table = costs.largest(table, charts.SERIES)
+    if choice.shape == "running":
+        table = table.cumsum()
+    figure = charts.stacked(
+        table, choice.unit, painted, share=choice.shape == "share", lines=choice.shape == "running"
+    )
+    said = st.container()
+    event = st.plotly_chart(
+        figure,
+        key="over_time",
+        on_select="rerun",
+        selection_mode=("points", "box"),
+        width="stretch",
+    )
+    return _selected(cast("dict[str, Any]", event), choice, said)
+
+
+def _column(by: Dimension) -> str:
+    return "title" if by == "session" else DIMENSIONS[by]
+
+
+def _painted(rows: pd.DataFrame, by: str) -> dict[object, str]:
+    """Colours that a name keeps whatever the period: the most expensive of all time first."""
+    return charts.colours(ledger.grouped(rows, [by])[by])
+
+
+def _by_kind(shown: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    tables = {
+        name: costs.over_time(shown, choice.bucket, None, kind, choice.zone)[kind]
+        for kind, name in ledger.TOKEN_KINDS.items()
+        if not shown[shown["at"].notna()].empty
+    }
+    return pd.DataFrame(tables)
+
+
+def _selected(event: dict[str, Any], choice: Choice, said: Any) -> Period:
+    points = event.get("selection", {}).get("points", [])
+    moments = [pd.Timestamp(point["x"]) for point in points if point.get("x")]
+    if not moments:
+        return choice.period
+    last = max(moments) + _STEPS[choice.bucket]
+    start, end = (
+        moment.tz_localize(choice.zone, ambiguous=True, nonexistent="shift_forward")
+        for moment in (min(moments), last)
+    )
+    # In a place of its own: what comes later would lose its state by an element more or less.
+    said.caption(
+        f"The tables below show {start:%a %d %b %Y %H:%M} to {end:%a %d %b %Y %H:%M}, as selected "
+        "in the chart. Double-click in it for all."
+    )
+    return Period(start, end)
+
+
+def table(rows: pd.DataFrame, by: Dimension) -> None:
+    """Figures by one dimension, with the sum of what is shown, and exports of exactly that."""
+    column = DIMENSIONS[by]
+    found = ledger.grouped(rows, [column])
+    if by == "session":
+        about = rows.drop_duplicates("top_key").set_index("top_key")
+        found.insert(1, "title", found["top_key"].map(about["title"]))
+        found.insert(2, "tool", found["top_key"].map(about["agent_label"]))
+        found.insert(3, "project", found["top_key"].map(about["project"]))
+        found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
+    whole = float(found["cost_usd"].sum())
+    found["share"] = found["cost_usd"] / whole if whole else 0.0
+    priced = found["requests"] != found["unpriced_requests"]
+    found["cost_usd"] = found["cost_usd"].where(priced)
+    found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
+    found = found[[name for name in _ORDER if name in found]]
+    st.dataframe(found, hide_index=True, width="stretch", column_config=_columns(by))
+    unpriced = int(found["unpriced_requests"].sum())
+    also = f" · {unpriced:,} calls unpriced" if unpriced else ""
+    st.caption(
+        _text(
+            f"All {len(found):,}: {money(whole)} · {int(found['total_tokens'].sum()):,} tokens · "
+            f"{int(found['requests'].sum()):,} calls{also}"
+        )
+    )
+    exports(found, f"costs-by-{by}")
+
+
+_ORDER = [
+    "link",
+    "title",
+    *dict.fromkeys([*DIMENSIONS, *DIMENSIONS.values()]),
+    "cost_usd",
+    "share",
+    "total_tokens",
+    "sessions",
+    *(name for name in ledger.FIGURES if name != "cost_usd"),
+]
+
+
+def _columns(by: Dimension) -> dict[str, Any]:
+    column = st.column_config
+    number = {
+        "requests": "Calls",
+        "sessions": "Sessions",
+        "input_tokens": "Input",
+        "output_tokens": "Output",
+        "cache_write_tokens": "Cache write",
+        "cache_read_tokens": "Cache read",
+        "reasoning_tokens": "Reasoning",
+        "total_tokens": "Tokens",
+        "unpriced_requests": "Unpriced calls",
+    }
+    name = "tool" if by == "tool" else DIMENSIONS[by]
+    return {
+        **{key: column.NumberColumn(label, format="localized") for key, label in number.items()},
+        name: None if by == "session" else column.TextColumn(DIMENSION_NAMES[by]),
+        "cost_usd": column.NumberColumn("Cost", format="dollar"),
+        "cache_savings_usd": column.NumberColumn("Saved by cache", format="dollar"),
+        "share": column.ProgressColumn("Share of cost", format="percent", min_value=0, max_value=1),
+        "link": column.LinkColumn("Session", display_text="open"),
+    }
+
+
+def pivot(rows: pd.DataFrame, choice: Choice) -> None:
+    """One measure by any two dimensions."""
+    names = list(DIMENSION_NAMES)
+    place = st.container(horizontal=True)
+    down = place.selectbox(
+        "Rows", names, index=2, format_func=DIMENSION_NAMES.__getitem__, width=160
+    )
+    across = place.selectbox(
+        "Columns", names, index=1, format_func=DIMENSION_NAMES.__getitem__, width=160
+    )
+    if down == across or rows.empty:
+        st.info("Choose two different dimensions." if down == across else "No model calls here.")
+        return
+    by = [DIMENSIONS[down], DIMENSIONS[across]]
+    found = ledger.grouped(rows, by).pivot_table(
+        index=by[0], columns=by[1], values=choice.measure, aggfunc="sum", fill_value=0
+    )
+    found["All"] = found.sum(axis=1)
+    found = found.sort_values("All", ascending=False)
+    found.index.name = DIMENSION_NAMES[down]
+    form = "dollar" if choice.unit == "usd" else "localized"
+    config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
+    st.dataframe(found, width="stretch", column_config=config)
+    exports(found.reset_index(), f"{choice.measure}-by-{down}-and-{across}")
+
+
+def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
+    """Cost against duration of the sessions in `chosen`, which are some of `rows`."""
+    frame = state.sessions_frame(shared.store).set_index("key")
+    found = ledger.grouped(chosen, ["top_key"])
+    found = found.join(frame[["duration_ms", "title", "agent_label"]], on="top_key")
+    found = found[found["duration_ms"].notna()].rename(columns={"agent_label": "tool"})
+    found["hours"] = found["duration_ms"] / HOUR_MS
+    if found.empty:
+        st.info("No session of this period has ended.")
+        return
+    st.plotly_chart(charts.dots(found, _painted(rows, "agent_label")), key="dots", width="stretch")
+
+
+def exports(found: pd.DataFrame, name: str) -> None:
+    """Files with exactly the table that is shown."""
+    place = st.container(horizontal=True)
+    made = {
+        "CSV": ("text/csv", lambda: found.to_csv(index=False)),
+        "Parquet": ("application/vnd.apache.parquet", lambda: found.to_parquet(index=False)),
+        "JSON": ("application/json", lambda: found.to_json(orient="records")),
+    }
+    for label, (kind, make) in made.items():
+        place.download_button(
+            label,
+            data=cast("Any", make),
+            file_name=f"{name}.{label.lower()}",
+            mime=kind,
+            key=f"{name}-{label}",
+            on_click="ignore",
+            icon=":material/download:",
+        )

@@ -1,0 +1,43 @@
+"""Where the money goes."""
+
+import streamlit as st
+
+from lib import costs as figures_of
+from lib import ledger
+from lib.store import StoreError
+from lib.ui import charts, costs, state
+
+shared = state.shared()
+st.title("Costs")
+try:
+    rows = costs.rows_of(shared)
+    choice = costs.choose(rows)
+    costs.figures(shared, rows, choice)
+except StoreError as error:
+    st.error("The store can't be read at the moment. Trying again.")
+    st.text(str(error))
+    st.stop()
+
+st.subheader("Over time")
+chosen = ledger.within(rows, costs.over_time(rows, choice))
+
+st.subheader("What it went to")
+names = {name: dimension for dimension, name in costs.DIMENSION_NAMES.items()}
+tabs = st.tabs([*names, "Pivot"], key="table", on_change="rerun", bind="query-params")
+for name, tab in zip([*names, "Pivot"], tabs, strict=True):
+    if not tab.open:
+        continue
+    with tab:
+        if name in names:
+            costs.table(chosen, names[name])
+        else:
+            costs.pivot(chosen, choice)
+
+left, right = st.columns(2)
+with left:
+    st.subheader("When")
+    table = figures_of.weekday_by_hour(chosen, choice.measure, choice.zone)
+    st.plotly_chart(charts.heat_map(table, choice.unit), key="heat_map", width="stretch")
+with right:
+    st.subheader("Cost and duration")
+    costs.sessions(shared, rows, chosen)

@@ -1,0 +1,55 @@
+"""The Costs page in a real browser: what is selected in the chart, and what is exported."""
+
+import json
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import App
+from tests.trees import Claude
+
+SOON = 30_000
+DAY = 86_400_000
+
+
+def two_days_of_work(home: Path) -> None:
+    now = time.time_ns() // 10**6
+    for name, ago in {"today": 60_000, "earlier": 3 * DAY}.items():
+        session = Claude(home, name, f"/home/dev/{name}", start=now - ago)
+        session.prompt(f"task of {name}").say("done")
+
+
+def test_a_bar_that_is_clicked_narrows_the_tables_and_a_table_is_exported_as_shown(
+    home: Path, app: App, page: Page
+) -> None:
+    two_days_of_work(home)
+    page.goto(f"{app.url}/costs")
+    expect(page.get_by_text("All 1:").first).to_be_visible(timeout=SOON)
+    page.get_by_role("tab", name="Project").click()
+    expect(page.get_by_text("All 2:").first).to_be_visible(timeout=SOON)
+    bars = page.locator(".stPlotlyChart").first.locator(".bars .point path")
+    bars.last.scroll_into_view_if_needed()
+    box = bars.last.bounding_box()
+    assert box is not None
+    # A layer of plotly's own lies over the bars and takes the click.
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.get_by_text("as selected in the chart")).to_be_visible(timeout=SOON)
+    shown = page.get_by_role("tabpanel", name="Project")
+    expect(shown.get_by_text("All 1:")).to_be_visible(timeout=SOON)
+    with page.expect_download() as download:
+        shown.get_by_role("button", name="JSON").click()
+    rows = json.loads(download.value.path().read_text())
+    assert [row["project"] for row in rows] == ["today"]
+
+
+def test_the_view_is_in_the_address(home: Path, app: App, page: Page) -> None:
+    two_days_of_work(home)
+    page.goto(f"{app.url}/costs?period=Today&measure=Tokens")
+    page.get_by_role("tab", name="Project").click()
+    shown = page.get_by_role("tabpanel", name="Project")
+    expect(shown.get_by_text("All 1:")).to_be_visible(timeout=SOON)
+    page.get_by_label("Period").click()
+    page.get_by_role("option", name="Last 7 days").click()
+    expect(shown.get_by_text("All 2:")).to_be_visible(timeout=SOON)
+    assert "period=Last+7+days" in page.url

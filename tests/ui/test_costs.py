@@ -1,0 +1,118 @@
+"""The Costs page, without a browser: its figures are those of the report."""
+
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lib import daemon, report
+from lib.model import Request, Session
+from lib.store import Batch, Store
+from lib.ui import state
+from lib.ui.costs import DIMENSION_NAMES
+from tests.ui.test_app import TOP, now_ms
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store with a completed, a failed and a subagent's session, read by the page."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    monkeypatch.setenv("QUARTERDECK_STORE_URL", url)
+    monkeypatch.setenv("QUARTERDECK_DATA_FOLDER", str(tmp_path))
+    monkeypatch.setattr(daemon, "ensure_running", lambda _: False)
+    opened = Store.open(url)
+    opened.write(
+        Batch(
+            sessions=[
+                a_session("done", turn="idle", project_path="/w/$alpha$"),
+                a_session("lost", turn="failed", project_path="/w/beta"),
+                a_session("done/a", turn="idle", parent_key="claude-code:done"),
+            ],
+            requests=[
+                a_call("done", input_tokens=100_000),
+                a_call("done/a", output_tokens=100_000),
+                a_call("lost", input_tokens=100_000),
+                a_call("lost", number=2, model="nobody-knows-it", input_tokens=7),
+            ],
+        )
+    )
+    yield opened
+    opened.close()
+    state.open_store.clear()
+    state.start_daemon.clear()
+
+
+def a_session(name: str, **facts: object) -> Session:
+    known = Session(key=f"claude-code:{name}", agent="claude-code", session_id=name)
+    known.registered, known.turns = True, 1
+    known.started_at, known.last_activity_at = now_ms() - 60_000, now_ms()
+    for field, value in facts.items():
+        setattr(known, field, value)
+    return known
+
+
+def a_call(
+    session: str, number: int = 1, model: str = "claude-sonnet-4-5", **tokens: int
+) -> Request:
+    return Request(
+        key=f"claude-code:{session}{number}",
+        session_key=f"claude-code:{session}",
+        owner_rank="0",
+        at=now_ms() - 1_000,
+        model=model,
+        **tokens,
+    )
+
+
+def run(**query: str) -> AppTest:
+    app = AppTest.from_file(str(TOP / "dashboard.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    app.switch_page("pages/costs.py").run()
+    assert [error.value for error in app.exception] == []
+    return app
+
+
+def figure(app: AppTest, label: str) -> str:
+    return next(str(one.value) for one in app.metric if one.label == label)
+
+
+def test_the_figures_on_top_are_those_of_the_report_command(store: Store) -> None:
+    app = run()
+    totals = report.totals_report(store, UTC, now_ms())
+    assert figure(app, "Cost") == f"\\${totals['total']['cost_usd']:,.2f}" == "\\$2.10"
+    assert figure(app, "Tokens") == "300,007"
+    assert figure(app, "Sessions") == "2"
+    assert figure(app, "Spent on failed ones") == "\\$0.30"
+    assert figure(app, "Per completed session") == "\\$1.80"
+    assert figure(app, "Burn rate") == "\\$12.60/h"
+    assert any("1 calls unpriced" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize("name", DIMENSION_NAMES.values())
+def test_every_table_adds_up_to_the_same(store: Store, name: str) -> None:
+    app = run(table=name)
+    (table,) = [table.value for table in app.dataframe]
+    assert table["cost_usd"].sum() == pytest.approx(2.1)
+    assert table["total_tokens"].sum() == 300_007
+    if name == "Model":
+        assert table.set_index("model")["cost_usd"].isna()["nobody-knows-it"]
+
+
+def test_the_pivot_adds_up_to_the_same(store: Store) -> None:
+    (table,) = [table.value for table in run(table="Pivot").dataframe]
+    assert table["All"].sum() == pytest.approx(2.1)
+    assert {"$alpha$", "beta"} == set(table.index)
+
+
+def test_the_sidebars_filters_narrow_the_figures(store: Store) -> None:
+    app = run(q="lost")
+    assert (figure(app, "Sessions"), figure(app, "Cost")) == ("1", "\\$0.30")
+
+
+def test_no_calls_at_all_are_no_error(store: Store) -> None:
+    app = run(q="nothing is called so")
+    assert (figure(app, "Cost"), figure(app, "Per completed session")) == ("\\$0.00", "–")
