@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -54,7 +55,7 @@ def a_session(name: str, **facts: object) -> Session:
 
 
 def a_call(
-    session: str, number: int = 1, model: str = "claude-sonnet-4-5", **tokens: int
+    session: str, number: int = 1, model: str = "claude-sonnet-4-5", **tokens: Any
 ) -> Request:
     return Request(
         key=f"claude-code:{session}{number}",
