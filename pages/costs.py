@@ -4,6 +4,7 @@ import streamlit as st
 
 from lib import costs as figures_of
 from lib import ledger
+from lib.ledger import Dimension
 from lib.store import StoreError
 from lib.ui import charts, costs, state
 
@@ -22,7 +23,7 @@ st.subheader("Over time")
 chosen = ledger.within(rows, costs.over_time(rows, choice))
 
 st.subheader("What it went to")
-names = {name: dimension for dimension, name in costs.DIMENSION_NAMES.items()}
+names: dict[str, Dimension] = {name: one for one, name in costs.DIMENSION_NAMES.items()}
 tabs = st.tabs([*names, "Pivot"], key="table", on_change="rerun", bind="query-params")
 for name, tab in zip([*names, "Pivot"], tabs, strict=True):
     if not tab.open:
