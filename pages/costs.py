@@ -6,7 +6,7 @@ from lib import costs as figures_of
 from lib import ledger
 from lib.ledger import Dimension
 from lib.store import StoreError
-from lib.ui import charts, costs, state
+from lib.ui import charts, cost_tables, costs, state
 
 shared = state.shared()
 st.title("Costs")
@@ -30,9 +30,9 @@ for name, tab in zip([*names, "Pivot"], tabs, strict=True):
         continue
     with tab:
         if name in names:
-            costs.table(chosen, names[name])
+            cost_tables.table(chosen, names[name])
         else:
-            costs.pivot(chosen, choice)
+            cost_tables.pivot(chosen, choice)
 
 left, right = st.columns(2)
 with left:
@@ -41,4 +41,4 @@ with left:
     st.plotly_chart(charts.heat_map(table, choice.unit), key="heat_map", width="stretch")
 with right:
     st.subheader("Cost and duration")
-    costs.sessions(shared, rows, chosen)
+    cost_tables.sessions(shared, rows, chosen)

@@ -2,7 +2,6 @@
 
 from datetime import date, tzinfo
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -217,16 +216,16 @@ def _metric(place: Any, label: str, value: str, change: Change | None, note: str
         delta = "new" if change.share is None else f"{change.share:+.0%}"
     card = place.container(border=True, height="stretch", gap="xsmall")
     # Dearer is neither good nor bad news by itself.
-    card.metric(label, _text(value), delta, delta_color="off")
+    card.metric(label, as_text(value), delta, delta_color="off")
     if note:
-        card.caption(_text(note))
+        card.caption(as_text(note))
 
 
 def _money(amount: float | None) -> str:
     return "unpriced" if amount is None else money(amount)
 
 
-def _text(words: str) -> str:
+def as_text(words: str) -> str:
     # Two dollar signs in a line would be mathematics.
     return words.replace("$", "\\$")
 
@@ -240,7 +239,7 @@ def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
     else:
         by = _column(cast("Dimension", choice.by))
         table = costs.over_time(shown, choice.bucket, by, choice.measure, choice.zone)
-        painted = _painted(rows, by)
+        painted = painted(rows, by)
     if table.empty:
         st.info("No model calls in this period.")
         return choice.period
@@ -265,7 +264,7 @@ def _column(by: Dimension) -> str:
     return "title" if by == "session" else DIMENSIONS[by]
 
 
-def _painted(rows: pd.DataFrame, by: str) -> dict[object, str]:
+def painted(rows: pd.DataFrame, by: str) -> dict[object, str]:
     """Colours that a name keeps whatever the period: the most expensive of all time first."""
     return charts.colours(ledger.grouped(rows, [by])[by])
 
@@ -295,126 +294,3 @@ def _selected(event: dict[str, Any], choice: Choice, said: Any) -> Period:
         "in the chart. Double-click in it for all."
     )
     return Period(start, end)
-
-
-def table(rows: pd.DataFrame, by: Dimension) -> None:
-    """Figures by one dimension, with the sum of what is shown, and exports of exactly that."""
-    column = DIMENSIONS[by]
-    found = ledger.grouped(rows, [column])
-    if by == "session":
-        about = rows.drop_duplicates("top_key").set_index("top_key")
-        found.insert(1, "title", found["top_key"].map(about["title"]))
-        found.insert(2, "tool", found["top_key"].map(about["agent_label"]))
-        found.insert(3, "project", found["top_key"].map(about["project"]))
-        found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
-    whole = float(found["cost_usd"].sum())
-    found["share"] = found["cost_usd"] / whole if whole else 0.0
-    priced = found["requests"] != found["unpriced_requests"]
-    found["cost_usd"] = found["cost_usd"].where(priced)
-    found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
-    found = found[[name for name in _ORDER if name in found]]
-    st.dataframe(found, hide_index=True, width="stretch", column_config=_columns(by))
-    unpriced = int(found["unpriced_requests"].sum())
-    also = f" · {unpriced:,} calls unpriced" if unpriced else ""
-    st.caption(
-        _text(
-            f"All {len(found):,}: {money(whole)} · {int(found['total_tokens'].sum()):,} tokens · "
-            f"{int(found['requests'].sum()):,} calls{also}"
-        )
-    )
-    exports(found, f"costs-by-{by}")
-
-
-_ORDER = [
-    "link",
-    "title",
-    *dict.fromkeys([*DIMENSIONS, *DIMENSIONS.values()]),
-    "cost_usd",
-    "share",
-    "total_tokens",
-    "sessions",
-    *(name for name in ledger.FIGURES if name != "cost_usd"),
-]
-
-
-def _columns(by: Dimension) -> dict[str, Any]:
-    column = st.column_config
-    number = {
-        "requests": "Calls",
-        "sessions": "Sessions",
-        "input_tokens": "Input",
-        "output_tokens": "Output",
-        "cache_write_tokens": "Cache write",
-        "cache_read_tokens": "Cache read",
-        "reasoning_tokens": "Reasoning",
-        "total_tokens": "Tokens",
-        "unpriced_requests": "Unpriced calls",
-    }
-    name = "tool" if by == "tool" else DIMENSIONS[by]
-    return {
-        **{key: column.NumberColumn(label, format="localized") for key, label in number.items()},
-        name: None if by == "session" else column.TextColumn(DIMENSION_NAMES[by]),
-        "cost_usd": column.NumberColumn("Cost", format="dollar"),
-        "cache_savings_usd": column.NumberColumn("Saved by cache", format="dollar"),
-        "share": column.ProgressColumn("Share of cost", format="percent", min_value=0, max_value=1),
-        "link": column.LinkColumn("Session", display_text="open"),
-    }
-
-
-def pivot(rows: pd.DataFrame, choice: Choice) -> None:
-    """One measure by any two dimensions."""
-    names = list(DIMENSION_NAMES)
-    place = st.container(horizontal=True)
-    down = place.selectbox(
-        "Rows", names, index=2, format_func=DIMENSION_NAMES.__getitem__, width=160
-    )
-    across = place.selectbox(
-        "Columns", names, index=1, format_func=DIMENSION_NAMES.__getitem__, width=160
-    )
-    if down == across or rows.empty:
-        st.info("Choose two different dimensions." if down == across else "No model calls here.")
-        return
-    by = [DIMENSIONS[down], DIMENSIONS[across]]
-    found = ledger.grouped(rows, by).pivot_table(
-        index=by[0], columns=by[1], values=choice.measure, aggfunc="sum", fill_value=0
-    )
-    found["All"] = found.sum(axis=1)
-    found = found.sort_values("All", ascending=False)
-    found.index.name = DIMENSION_NAMES[down]
-    form = "dollar" if choice.unit == "usd" else "localized"
-    config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
-    st.dataframe(found, width="stretch", column_config=config)
-    exports(found.reset_index(), f"{choice.measure}-by-{down}-and-{across}")
-
-
-def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
-    """Cost against duration of the sessions in `chosen`, which are some of `rows`."""
-    frame = state.sessions_frame(shared.store).set_index("key")
-    found = ledger.grouped(chosen, ["top_key"])
-    found = found.join(frame[["duration_ms", "title", "agent_label"]], on="top_key")
-    found = found[found["duration_ms"].notna()].rename(columns={"agent_label": "tool"})
-    found["hours"] = found["duration_ms"] / HOUR_MS
-    if found.empty:
-        st.info("No session of this period has ended.")
-        return
-    st.plotly_chart(charts.dots(found, _painted(rows, "agent_label")), key="dots", width="stretch")
-
-
-def exports(found: pd.DataFrame, name: str) -> None:
-    """Files with exactly the table that is shown."""
-    place = st.container(horizontal=True)
-    made = {
-        "CSV": ("text/csv", lambda: found.to_csv(index=False)),
-        "Parquet": ("application/vnd.apache.parquet", lambda: found.to_parquet(index=False)),
-        "JSON": ("application/json", lambda: found.to_json(orient="records")),
-    }
-    for label, (kind, make) in made.items():
-        place.download_button(
-            label,
-            data=cast("Any", make),
-            file_name=f"{name}.{label.lower()}",
-            mime=kind,
-            key=f"{name}-{label}",
-            on_click="ignore",
-            icon=":material/download:",
-        )

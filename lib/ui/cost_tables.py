@@ -1,0 +1,137 @@
+"""The tables of the Costs page, their exports, and cost against duration."""
+
+from typing import Any, cast
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from lib import ledger
+from lib.cards import money
+from lib.ledger import DIMENSIONS, Dimension
+from lib.ui import charts, state
+from lib.ui.costs import DIMENSION_NAMES, HOUR_MS, Choice, as_text, painted
+from lib.ui.state import Shared
+
+
+def table(rows: pd.DataFrame, by: Dimension) -> None:
+    """Figures by one dimension, with the sum of what is shown, and exports of exactly that."""
+    column = DIMENSIONS[by]
+    found = ledger.grouped(rows, [column])
+    if by == "session":
+        about = rows.drop_duplicates("top_key").set_index("top_key")
+        found.insert(1, "title", found["top_key"].map(about["title"]))
+        found.insert(2, "tool", found["top_key"].map(about["agent_label"]))
+        found.insert(3, "project", found["top_key"].map(about["project"]))
+        found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
+    whole = float(found["cost_usd"].sum())
+    found["share"] = found["cost_usd"] / whole if whole else 0.0
+    priced = found["requests"] != found["unpriced_requests"]
+    found["cost_usd"] = found["cost_usd"].where(priced)
+    found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
+    found = found[[name for name in _ORDER if name in found]]
+    st.dataframe(found, hide_index=True, width="stretch", column_config=_columns(by))
+    unpriced = int(found["unpriced_requests"].sum())
+    also = f" · {unpriced:,} calls unpriced" if unpriced else ""
+    st.caption(
+        as_text(
+            f"All {len(found):,}: {money(whole)} · {int(found['total_tokens'].sum()):,} tokens · "
+            f"{int(found['requests'].sum()):,} calls{also}"
+        )
+    )
+    exports(found, f"costs-by-{by}")
+
+
+_ORDER = [
+    "link",
+    "title",
+    *dict.fromkeys([*DIMENSIONS, *DIMENSIONS.values()]),
+    "cost_usd",
+    "share",
+    "total_tokens",
+    "sessions",
+    *(name for name in ledger.FIGURES if name != "cost_usd"),
+]
+
+
+def _columns(by: Dimension) -> dict[str, Any]:
+    column = st.column_config
+    number = {
+        "requests": "Calls",
+        "sessions": "Sessions",
+        "input_tokens": "Input",
+        "output_tokens": "Output",
+        "cache_write_tokens": "Cache write",
+        "cache_read_tokens": "Cache read",
+        "reasoning_tokens": "Reasoning",
+        "total_tokens": "Tokens",
+        "unpriced_requests": "Unpriced calls",
+    }
+    name = "tool" if by == "tool" else DIMENSIONS[by]
+    return {
+        **{key: column.NumberColumn(label, format="localized") for key, label in number.items()},
+        name: None if by == "session" else column.TextColumn(DIMENSION_NAMES[by]),
+        "cost_usd": column.NumberColumn("Cost", format="dollar"),
+        "cache_savings_usd": column.NumberColumn("Saved by cache", format="dollar"),
+        "share": column.ProgressColumn("Share of cost", format="percent", min_value=0, max_value=1),
+        "link": column.LinkColumn("Session", display_text="open"),
+    }
+
+
+def pivot(rows: pd.DataFrame, choice: Choice) -> None:
+    """One measure by any two dimensions."""
+    names = list(DIMENSION_NAMES)
+    place = st.container(horizontal=True)
+    down = place.selectbox(
+        "Rows", names, index=2, format_func=DIMENSION_NAMES.__getitem__, width=160
+    )
+    across = place.selectbox(
+        "Columns", names, index=1, format_func=DIMENSION_NAMES.__getitem__, width=160
+    )
+    if down == across or rows.empty:
+        st.info("Choose two different dimensions." if down == across else "No model calls here.")
+        return
+    by = [DIMENSIONS[down], DIMENSIONS[across]]
+    found = ledger.grouped(rows, by).pivot_table(
+        index=by[0], columns=by[1], values=choice.measure, aggfunc="sum", fill_value=0
+    )
+    found["All"] = found.sum(axis=1)
+    found = found.sort_values("All", ascending=False)
+    found.index.name = DIMENSION_NAMES[down]
+    form = "dollar" if choice.unit == "usd" else "localized"
+    config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
+    st.dataframe(found, width="stretch", column_config=config)
+    exports(found.reset_index(), f"{choice.measure}-by-{down}-and-{across}")
+
+
+def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
+    """Cost against duration of the sessions in `chosen`, which are some of `rows`."""
+    frame = state.sessions_frame(shared.store).set_index("key")
+    found = ledger.grouped(chosen, ["top_key"])
+    found = found.join(frame[["duration_ms", "title", "agent_label"]], on="top_key")
+    found = found[found["duration_ms"].notna()].rename(columns={"agent_label": "tool"})
+    found["hours"] = found["duration_ms"] / HOUR_MS
+    if found.empty:
+        st.info("No session of this period has ended.")
+        return
+    st.plotly_chart(charts.dots(found, painted(rows, "agent_label")), key="dots", width="stretch")
+
+
+def exports(found: pd.DataFrame, name: str) -> None:
+    """Files with exactly the table that is shown."""
+    place = st.container(horizontal=True)
+    made = {
+        "CSV": ("text/csv", lambda: found.to_csv(index=False)),
+        "Parquet": ("application/vnd.apache.parquet", lambda: found.to_parquet(index=False)),
+        "JSON": ("application/json", lambda: found.to_json(orient="records")),
+    }
+    for label, (kind, make) in made.items():
+        place.download_button(
+            label,
+            data=cast("Any", make),
+            file_name=f"{name}.{label.lower()}",
+            mime=kind,
+            key=f"{name}-{label}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
