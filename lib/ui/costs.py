@@ -235,11 +235,11 @@ def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
     shown = ledger.within(rows, choice.period)
     if choice.by == KIND:
         table = _by_kind(shown, choice)
-        painted = charts.colours(ledger.TOKEN_KINDS.values())
+        paint = charts.colours(ledger.TOKEN_KINDS.values())
     else:
         by = _column(cast("Dimension", choice.by))
         table = costs.over_time(shown, choice.bucket, by, choice.measure, choice.zone)
-        painted = painted(rows, by)
+        paint = painted(rows, by)
     if table.empty:
         st.info("No model calls in this period.")
         return choice.period
@@ -247,7 +247,7 @@ def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
     if choice.shape == "running":
         table = table.cumsum()
     figure = charts.stacked(
-        table, choice.unit, painted, share=choice.shape == "share", lines=choice.shape == "running"
+        table, choice.unit, paint, share=choice.shape == "share", lines=choice.shape == "running"
     )
     said = st.container()
     event = st.plotly_chart(

@@ -83,7 +83,7 @@ def figure(app: AppTest, label: str) -> str:
 
 def test_the_figures_on_top_are_those_of_the_report_command(store: Store) -> None:
     app = run()
-    totals = report.totals_report(store, UTC, now_ms())
+    totals = report.totals_report(store, report.Scope(UTC), now_ms())
     assert figure(app, "Cost") == f"\\${totals['total']['cost_usd']:,.2f}" == "\\$2.10"
     assert figure(app, "Tokens") == "300,007"
     assert figure(app, "Sessions") == "2"
