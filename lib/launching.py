@@ -1,5 +1,6 @@
 """Starting a session on a LeanSpec server: what can be chosen, and the request that comes of it."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from lib.leanspec import Client, LeanSpecError
 from lib.model import Action, ServerProject, ServerRow
 from lib.servers import ServerSetting
 from lib.spec_text import Spec, from_server
+from lib.specs import is_spec_name
 
 ANSWER_SECONDS = 5.0
 """How long each question to a server may take while somebody looks at the form."""
@@ -46,13 +48,13 @@ def ask(setting: ServerSetting, row: ServerRow, project: ServerProject) -> Offer
     offer = known(row)
     try:
         with Client(setting.url, setting.token, ANSWER_SECONDS) as client:
-            offer.specs, offer.specs_error = _specs(client, project, setting.url)
             runners = client.runners(project.path)
+            offer.default_runner = runners.default
+            offer.runners = {one.id: one.name or one.id for one in runners.runners if one.available}
+            offer.specs, offer.specs_error = _specs(client, project, setting.url)
     except LeanSpecError as error:
-        offer.runners_error = str(error)
-        return offer
-    offer.default_runner = runners.default
-    offer.runners = {one.id: one.name or one.id for one in runners.runners if one.available}
+        # The second question is not asked where the first had no answer: somebody waits.
+        offer.runners_error = offer.specs_error = str(error)
     return offer
 
 
@@ -82,10 +84,16 @@ def project_asked_for(projects: Sequence[ServerProject], asked: str) -> ServerPr
     return next(found, None)
 
 
-def missing(choice: Choice) -> str | None:
-    """What has still to be chosen, in words; None when a session can be started."""
+def refusal(choice: Choice, offer: Offer) -> str | None:
+    """Why nothing can be started of this choice, in words; None when it can be asked for."""
     if not choice.specs and not choice.prompt.strip():
         return "Choose a spec or write a prompt: a session needs something to work on."
+    if choice.runner not in offer.runners or choice.mode not in MODES:
+        return "Choose a runner and a mode of those that there are."
+    listed = {spec.name for spec in offer.specs}
+    wrong = [name for name in choice.specs if name not in listed and not is_spec_name(name)]
+    if wrong:
+        return "A spec is named like its folder, for instance 042-dark-mode."
     return None
 
 
@@ -111,17 +119,15 @@ def request(action_id: str, row: ServerRow, choice: Choice, by: str, at: int) ->
 
 
 def _specs(client: Client, project: ServerProject, url: str) -> tuple[list[Spec], str | None]:
-    found: list[Spec] = []
+    """The specs of a project, and why not all of them."""
     try:
         answers = client.specs(project.id)
     except LeanSpecError as error:
         return [], str(error)
-    unreadable = 0
+    found: list[Spec] = []
     for answer in answers:
-        try:
+        with contextlib.suppress(ValueError):
             found.append(from_server(answer, url))
-        except ValueError:
-            unreadable += 1
     found.sort(key=lambda spec: (-(spec.number or 0), spec.name))
-    told = f"{unreadable:,} of its specs can't be read." if unreadable else None
-    return found, told
+    unreadable = len(answers) - len(found)
+    return found, f"{unreadable:,} of them can't be read." if unreadable else None

@@ -19,7 +19,7 @@ if not rows:
     st.info("Sessions are started on a LeanSpec server, and none with a project is connected yet.")
     st.page_link("pages/settings.py", label="Set one up", icon=":material/settings:")
     st.stop()
-launch.take_link(rows)
+launch.arrive(shared.store, rows)
 if wrong := launch.notes():
     st.warning("The link asked for what does not exist here; this part of it is ignored:")
     st.text("\n".join(wrong))

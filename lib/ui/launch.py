@@ -16,18 +16,24 @@ from lib.ui import state
 from lib.ui.servers import STATES, plain
 
 _ACTION = "launch_action"
-_MISSING = "launch_missing"
+_REFUSAL = "launch_refusal"
 _NOTES = "launch_notes"
 _QUERY = "launch_query"
 PARAMETERS = ("server", "project", "spec")
 """The query parameters that choose for the viewer. None of them starts anything."""
 
 
-def take_link(rows: list[ServerRow]) -> None:
-    """Choose what the address names, once per address; note what does not exist."""
+def arrive(store: Store, rows: list[ServerRow]) -> None:
+    """For a viewer who comes to the page: choose what the address names, note what does not
+    exist, and show the form without the outcome of an earlier visit.
+    """
     query = {name: st.query_params.get_all(name) for name in PARAMETERS}
-    if query == st.session_state.get(_QUERY):
+    # Streamlit forgets the choices of a page that is left.
+    if query == st.session_state.get(_QUERY) and "launch_server" in st.session_state:
         return
+    earlier = _asked_for(store)
+    if earlier is not None and earlier.state not in OPEN:
+        del st.session_state[_ACTION]
     st.session_state[_QUERY] = query
     notes = st.session_state[_NOTES] = []
     asked = next(iter(query["server"]), None)
@@ -92,7 +98,8 @@ def offer(row: ServerRow, project: ServerProject) -> Offer:
     return _asked(row.url, project.id, servers[row.url], row, project)
 
 
-@st.cache_data(ttl=30, max_entries=100, show_spinner="Asking the server…")
+# Without a spinner: at its end a waiting refresh would begin, and the answer would be lost.
+@st.cache_data(ttl=30, max_entries=100, show_spinner=False)
 def _asked(
     url: str,  # noqa: ARG001 - with the project it is what is asked for
     project_id: str,  # noqa: ARG001
@@ -135,9 +142,9 @@ def draw(store: Store, row: ServerRow, project: ServerProject, offered: Offer) -
             icon=":material/play_arrow:",
             disabled=asked is not None or not offered.runners,
             on_click=_submit,
-            args=(store, row, project, where),
+            args=(store, row, project, offered),
         )
-    if told := st.session_state.pop(_MISSING, None):
+    if told := st.session_state.pop(_REFUSAL, None):
         st.warning(told)
     if asked is not None:
         seconds = 1 if asked.state in OPEN else None
@@ -186,8 +193,9 @@ def _choose_runner(offered: Offer, key: str) -> None:
         st.caption("The server finds no program that it could start.")
 
 
-def _submit(store: Store, row: ServerRow, project: ServerProject, where: str) -> None:
+def _submit(store: Store, row: ServerRow, project: ServerProject, offered: Offer) -> None:
     chosen = st.session_state
+    where = f"{_id(row)} {project.id}"
     choice = Choice(
         project=project,
         specs=chosen[f"launch_specs {where}"],
@@ -195,7 +203,7 @@ def _submit(store: Store, row: ServerRow, project: ServerProject, where: str) ->
         mode=chosen["launch_mode"],
         prompt=chosen["launch_prompt"] or "",
     )
-    told = launching.missing(choice)
+    told = launching.refusal(choice, offered)
     if told is None:
         by = settings().machine
         action = launching.request(_action_id(), row, choice, by, state.now_ms())
@@ -203,7 +211,7 @@ def _submit(store: Store, row: ServerRow, project: ServerProject, where: str) ->
             store.actions.request(action)
         except StoreError as error:
             told = f"It could not be asked for: {error}"
-    st.session_state[_MISSING] = told
+    st.session_state[_REFUSAL] = told
 
 
 def _asked_for(store: Store) -> Action | None:

@@ -228,3 +228,16 @@ def test_filters_are_kept_by_a_page_without_them(store: Store) -> None:
     app.switch_page("pages/machines.py")
     again(app)
     assert box(app, "Sort by").value == "cost"
+
+
+def test_who_comes_again_by_a_link_finds_a_fresh_form_and_its_choice(store: Store) -> None:
+    store.save_servers("a", [a_row(), a_row(url="http://b", name="second")])
+    app = pages.run(PAGE, server=["second"])
+    finish(store, app, "done", "Running.", "leanspec:abc")
+    app.switch_page("pages/settings.py")
+    again(app)
+    app.switch_page(PAGE)
+    again(app)
+    assert box(app, "Server").value.endswith("http://b")
+    assert "was started" not in said(app)
+    assert not next(one for one in app.button if one.label == "Start session").disabled
