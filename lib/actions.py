@@ -135,6 +135,9 @@ class Executor:
 
     def _written(self, asked: Action, outcome: "Outcome") -> bool:
         try:
+            if asked.kind == "delete" and asked.session_key and outcome.state == "done":
+                # Its facts stay; the card is gone from the board as it is from the server.
+                self._store.dismiss(asked.session_key, now_ms())
             self._store.actions.finish(asked.id, *outcome, now_ms())
         except StoreError as error:
             self._failed(error)

@@ -11,15 +11,13 @@ import msgspec
 
 from lib.leanspec_answers import ServerSession
 from lib.leanspec_log import SessionLog
-from lib.model import MAXIMUM_TOKENS, Evidence, Process, Session, Turn
+from lib.model import DELETED, MAXIMUM_TOKENS, Evidence, Process, Session, Turn
 from lib.readers import LABELS
 from lib.readers.values import TITLE_LENGTH, as_text, as_time, as_word
 from lib.specs import is_spec_name
 
 AGENT = "leanspec"
 SOURCE = "leanspec-server"
-DELETED = "deleted_on_server"
-"""Flag of a session that its server has no longer."""
 
 AGENTS_OF_RUNNERS = {
     "claude": "claude-code",

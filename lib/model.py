@@ -53,6 +53,10 @@ SUBSCRIPTION = "subscription"
 would have charged."""
 
 
+DELETED = "deleted_on_server"
+"""Flag of a session that its LeanSpec server has no longer."""
+
+
 class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What one transcript says about one session (or one subagent of it)."""
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from lib.model import ActionKind, ErrorClass, Evidence, Process, Session, Turn
+from lib.model import DELETED, ActionKind, ErrorClass, Evidence, Process, Session, Turn
 
 StatusName = Literal[
     "running",
@@ -133,7 +133,9 @@ def permitted(session: Session, status: Status) -> tuple[ActionKind, ...]:
 
     Only a LeanSpec server's sessions can be acted upon. Whether it agrees is the server's to say.
     """
-    return _PERMITTED[status.status] if session.server is not None else ()
+    if session.server is None or DELETED in session.flags:
+        return ()
+    return _PERMITTED[status.status]
 
 
 def _strongest(evidence: Iterable[Evidence]) -> Evidence | None:

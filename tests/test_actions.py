@@ -97,6 +97,14 @@ def test_an_action_asked_for_twice_is_done_once(
         assert len(client.sessions().sessions) == 2
 
 
+def test_what_was_deleted_leaves_the_board(desk: Desk, leanspec_server: LeanSpecServer) -> None:
+    key = desk.know(pending(leanspec_server), leanspec_server.url)
+    other = desk.know(pending(leanspec_server), leanspec_server.url)
+    assert desk.do("delete", key).state == "done"
+    dismissed = {row.key: row.dismissed_at is not None for row in desk.store.sessions()}
+    assert dismissed == {key: True, other: False}
+
+
 def test_an_outcome_that_can_not_be_written_is_written_later(
     desk: Desk, leanspec_server: LeanSpecServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

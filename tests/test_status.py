@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from lib.model import Evidence, Process, Session, Turn
+from lib.model import DELETED, Evidence, Process, Session, Turn
 from lib.status import RECENT_MS, StatusName, derive, evidence_for, permitted, section
 
 NOW = 1_795_000_000_000
@@ -222,6 +222,11 @@ def test_what_may_be_asked_for_follows_from_the_status(
 ) -> None:
     session = a_session(server="http://127.0.0.1:3000", **facts)
     assert list(permitted(session, derive(session, claims, NOW))) == may
+
+
+def test_what_its_server_has_no_longer_can_not_be_acted_upon() -> None:
+    session = a_session(server="http://127.0.0.1:3000", turn="idle", flags=[DELETED])
+    assert permitted(session, derive(session, [], NOW)) == ()
 
 
 def test_a_local_session_can_not_be_acted_upon() -> None:
