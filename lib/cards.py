@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
+from lib.model import NO_LOCAL_TOKENS
 from lib.specs import page_link
 
 Row = Mapping[Hashable, Any]
@@ -281,6 +282,8 @@ def _meta(row: Row, over: bool) -> list[str]:
 
 def _tokens(row: Row, over: bool) -> str:
     if not whole(row.get("requests")):
+        if NO_LOCAL_TOKENS in (row.get("flags") or ()):
+            return "no local data on tokens"
         return "no model calls" if over else "no model calls yet"
     cost = row.get("cost_usd")
     known = None if cost is None or pd.isna(cost) else float(cost)
@@ -310,8 +313,11 @@ def _subagents(row: Row) -> str | None:
         return None
     tokens = whole(row.get("subagent_tokens")) or 0
     cost = row.get("subagent_cost_usd")
+    counted = f"+ {count} subagent{'' if count == 1 else 's'}"
+    if not tokens and NO_LOCAL_TOKENS in (row.get("flags") or ()):
+        return counted
     price = "" if cost is None or pd.isna(cost) else f" ({money(float(cost))})"
-    return f"+ {count} subagent{'' if count == 1 else 's'} · {tokens:,} tokens{price}"
+    return f"{counted} · {tokens:,} tokens{price}"
 
 
 def _retry(row: Row) -> str | None:

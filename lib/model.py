@@ -48,6 +48,9 @@ MAXIMUM_TOKENS = 10**12
 """A token count above this in one record is implausible; the record is skipped and counted."""
 
 
+NO_LOCAL_TOKENS = "no_local_tokens"
+"""Flag of a session whose agent keeps its token counts elsewhere: they are not known, never 0."""
+
 SUBSCRIPTION = "subscription"
 """Flag of a session whose calls count against the limits of a plan: its cost is what the API
 would have charged."""

@@ -98,6 +98,10 @@ def test_more_todos_done_than_there_are_is_all_of_them() -> None:
         ({"context_tokens": 9_000}, ["127,432 tokens (~$0.85)", "context 9,000 tokens"]),
         ({"requests": 0, "total_tokens": 0, "cost_usd": 0.0}, ["no model calls yet"]),
         (
+            {"requests": 0, "total_tokens": 0, "flags": ["no_local_tokens"], "subagents": 1},
+            ["no local data on tokens", "+ 1 subagent"],
+        ),
+        (
             {"subagents": 2, "subagent_tokens": 34_000, "subagent_cost_usd": 0.2},
             ["127,432 tokens (~$0.85)", "+ 2 subagents · 34,000 tokens ($0.20)"],
         ),

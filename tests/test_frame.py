@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lib import frame
 from lib.figures import Figures
 from lib.frame import load_sessions, load_usage, today_totals
-from lib.model import DaemonRow, Evidence, Request, Session, owner_rank
+from lib.model import NO_LOCAL_TOKENS, DaemonRow, Evidence, Request, Session, owner_rank
 from lib.store import Batch, Store
 from tests.trees import MODEL, at_ms
 
@@ -91,6 +91,14 @@ def test_fast_answers_cost_what_fast_answers_cost(store: Store) -> None:
     calls[1].speed = "fast"
     store.write(Batch(sessions=[a_session("s1"), a_session("s2")], requests=calls))
     assert row_of(store, "s2")["cost_usd"] == pytest.approx(2 * row_of(store, "s1")["cost_usd"])
+
+
+def test_a_session_whose_agent_keeps_its_tokens_elsewhere_costs_no_zero(store: Store) -> None:
+    flagged = a_session("s1", flags=[NO_LOCAL_TOKENS])
+    store.write(Batch(sessions=[flagged]))
+    assert pd.isna(row_of(store, "s1")["cost_usd"])
+    store.write(Batch(requests=[a_call("s1")]))
+    assert row_of(store, "s1")["cost_usd"] == pytest.approx(4.0)
 
 
 def test_a_session_without_calls_costs_nothing(store: Store) -> None:

@@ -6,7 +6,7 @@ Recent versions keep threads on Amp's server and leave little or nothing here.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lib.model import Evidence, FileFacts, FileState
+from lib.model import NO_LOCAL_TOKENS, Evidence, FileFacts, FileState
 from lib.readers import amp_thread, amp_usage
 from lib.readers.documents import read_beside, read_document
 
@@ -16,7 +16,7 @@ VERSION: int = 1
 PROGRAMS = frozenset({"amp"})
 CANNOT_KNOW: Mapping[str, str] = {
     amp_usage.MISSING_MODEL: "Calls were recorded without their model, so they can't be priced.",
-    amp_thread.NO_MESSAGES: "The conversation is kept on Amp's server: what the session does and "
+    NO_LOCAL_TOKENS: "The conversation is kept on Amp's server: what the session does and "
     "what it used is not known.",
     amp_usage.NO_REASONING: "Reasoning is part of the output tokens and not told apart.",
     amp_usage.REMOVED_MESSAGES: "Messages were removed by an edit; of their calls only the fresh "

@@ -7,15 +7,15 @@ message behind it, with `run.status`. Seen in the command line's program 0.0.176
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from lib.model import FileState, Request, Session
+from lib.model import NO_LOCAL_TOKENS, FileState, Request, Session
 from lib.readers import drift, vocabulary
 from lib.readers.amp_usage import AGENT, NO_REASONING, Beside, Ledger
 from lib.readers.values import (
     NOT_AN_OBJECT,
     TITLE_LENGTH,
     Unreadable,
+    as_folder,
     as_list,
     as_object,
     as_text,
@@ -25,8 +25,6 @@ from lib.readers.values import (
     path_name,
 )
 from lib.readers.wording import call_text, error_class
-
-NO_MESSAGES = "no_messages"
 
 _BRANCH = "refs/heads/"
 _MAXIMUM_PENDING = 64
@@ -49,7 +47,7 @@ def tell(
         else:
             state.skipped[NOT_AN_OBJECT] = state.skipped.get(NOT_AN_OBJECT, 0) + 1
     if not messages:
-        session.flags.append(NO_MESSAGES)
+        session.flags.append(NO_LOCAL_TOKENS)
     ledger.others()
     requests = list(ledger.requests.values())
     moments = [session.last_activity_at, *(request.at for request in requests)]
@@ -74,7 +72,7 @@ def _described(path: Path, thread: dict[str, Any]) -> Session:
         parent_key=f"{AGENT}:{parent}" if parent and parent != own else None,
         forked_from=f"{AGENT}:{origin}" if origin and origin != own else None,
         source_path=path_name(path),
-        project_path=_folder(as_word(tree.get("uri"))),
+        project_path=as_folder(tree.get("uri")),
         branch=branch.removeprefix(_BRANCH) if branch else None,
         title=as_text(thread.get("title"), TITLE_LENGTH),
         agent_version=as_word(platform.get("clientVersion")),
@@ -199,12 +197,3 @@ def _text(message: dict[str, Any]) -> str | None:
     texts = [as_object(block) for block in as_list(content)]
     words = [block.get("text") for block in texts if block.get("type") == "text"]
     return as_text("\n".join(word for word in words if isinstance(word, str)))
-
-
-def _folder(address: str | None) -> str | None:
-    """The path in a `file:` address."""
-    try:
-        parts = urlsplit(address or "")
-    except ValueError:
-        return None
-    return as_word(unquote(parts.path)) if parts.scheme == "file" else None

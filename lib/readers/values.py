@@ -10,6 +10,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -94,6 +95,15 @@ def as_word(value: object) -> str | None:
     if isinstance(value, str) and value.isidentifier() and len(value) <= 200:
         return value
     return as_text(value, 1_000)
+
+
+def as_folder(value: object) -> str | None:
+    """The path in a `file:` address; None for anything else."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return as_word(unquote(parts.path)) if parts is not None and parts.scheme == "file" else None
 
 
 def as_text(value: object, limit: int = TEXT_LENGTH) -> str | None:

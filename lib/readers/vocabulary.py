@@ -165,3 +165,6 @@ AMP_USAGE = words(
     maxInputTokens model outputTokens thinkingBudget timestamp totalInputTokens
     """
 )
+
+CURSOR_ROLES = words("assistant system tool user")
+CURSOR_STATUSES = words("aborted cancelled completed error generating none")

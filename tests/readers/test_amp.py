@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.model import NO_LOCAL_TOKENS
 from lib.readers import amp
-from lib.readers.amp_thread import NO_MESSAGES
 from lib.readers.amp_usage import MISSING_MODEL, REMOVED_MESSAGES, SIDE_CALLS, TOTAL_MISMATCH
 from lib.readers.documents import TOO_LARGE
 from lib.readers.values import NOT_AN_OBJECT
@@ -271,7 +271,7 @@ def test_the_list_of_todos_is_the_plan(tmp_path: Path):
 def test_a_thread_kept_on_the_server_says_so(tmp_path: Path):
     facts = amp.read(write(tmp_path, {"id": THREAD, "created": moment_ms(0), "v": 1}), None)
     session = told(facts)
-    assert NO_MESSAGES in session.flags
+    assert NO_LOCAL_TOKENS in session.flags
     assert (session.turn, facts.requests) == ("unknown", [])
 
 
