@@ -25,6 +25,7 @@ from lib.readers.values import (
     path_name,
 )
 from lib.readers.wording import call_text, error_class
+from lib.specs import note_touched_by
 
 _BRANCH = "refs/heads/"
 _MAXIMUM_PENDING = 64
@@ -140,6 +141,7 @@ class _Conversation:
             if block.get("type") != "tool_use" or not call:
                 continue
             given = as_object(block.get("input"))
+            note_touched_by(self._session.specs, given)
             name = as_word(block.get("name"))
             if len(self._pending) < _MAXIMUM_PENDING:
                 self._pending[call] = call_text(name, given)

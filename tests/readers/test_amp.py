@@ -371,3 +371,9 @@ def test_where_it_looks(tmp_path: Path):
     assert amp.roots(home | named) == [tmp_path / "a" / "threads", Path("/b/threads")]
     assert amp.is_session_file(Path(f"/b/threads/{THREAD}.json"))
     assert not amp.is_session_file(Path("/b/threads/session.json"))
+
+
+def test_calls_tell_the_specs_whose_files_they_touch(tmp_path: Path) -> None:
+    used = answer(1, tool(path="/w/specs/168-a/README.md"), stop="tool_use")
+    session = told(amp.read(write(tmp_path, thread(prompt(), used)), None))
+    assert session.specs == ["168-a"]
