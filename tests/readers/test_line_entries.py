@@ -11,6 +11,7 @@ from lib.readers import entry_lines
 from lib.readers.entries import ENTRY_SOURCES
 from lib.readers.lines import MAXIMUM_LINE, TOO_LONG
 from lib.readers.values import NOT_JSON
+from tests.readers import kimi_records as kimi
 from tests.readers.json_lines import Json, anything, lines_of, moment, moment_ms, places, replaced
 
 NAMES = {"copilot": "events.jsonl", "kimi": "wire.jsonl"}
@@ -198,6 +199,21 @@ RECORDS: dict[str, list[Json]] = {
             toolCallResult={"status": "error", "resultDisplay": {"exitCode": 2}},
         ),
     ],
+    "kimi": [
+        kimi.prompt("Fix it", 1),
+        kimi.begin("s1", 2),
+        kimi.asked(2),
+        kimi.step("content.part", 2, part={"type": "think", "think": "Let me look."}),
+        kimi.said("Done.", 2),
+        kimi.tool("Bash", "t1", 2, command="make"),
+        kimi.used(2, given=10, read=100),
+        kimi.step(
+            "tool.result",
+            3,
+            toolCallId="t1",
+            result={"output": "no rule", "isError": True, "exitCode": 2},
+        ),
+    ],
     "gemini": [
         google("user", 1, {"text": "Fix it"}),
         google("gemini", 2, content="Done.", thoughts=[{"description": "Let me look."}]),
@@ -339,3 +355,22 @@ def test_any_value_at_any_place_of_a_record_is_read(
         entry.text.encode()
         entry.title.encode()
     assert not [skip for skip in found.skips if skip.reason.startswith("unexpected")]
+
+
+def test_a_log_of_the_older_kimi_cli_is_told(tmp_path: Path) -> None:
+    records = [
+        kimi.message("TurnBegin", 1, user_input="Fix it"),
+        kimi.message("StepBegin", 2, n=1),
+        kimi.status(2),
+        kimi.message("ContentPart", 2, type="text", text="Done."),
+        kimi.old_tool("Shell", "t1", 2, command="make"),
+        kimi.old_result("t1", 3),
+    ]
+    found = entries(tmp_path, "kimi", lines_of(records))
+    kinds = [entry.kind for entry in found.entries]
+    assert kinds == ["prompt", "answer", "tool_call", "tool_result"]
+    _, answer, call, result = found.entries
+    assert answer.tokens is not None
+    assert (answer.tokens.input, answer.tokens.cache_read) == (10, 100)
+    assert (call.tool, call.text, result.text) == ("Shell", "command: make", "ok")
+    assert (result.tool, result.failed) == ("Shell", False)
