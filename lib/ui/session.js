@@ -8,7 +8,10 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!view) views.set(parentElement, (view = new View(parentElement)));
   view.setStateValue = setStateValue;
   view.update(data);
-  return () => views.delete(parentElement);
+  return () => {
+    view.sizes.disconnect();
+    views.delete(parentElement);
+  };
 }
 
 class View {
@@ -22,6 +25,9 @@ class View {
     this.list.onscroll = () => this.scrolled();
     this.list.onclick = (event) => this.clicked(event);
     this.newest.onclick = () => this.toEnd();
+    // Drawn before it is laid out, or narrower than before: the end is elsewhere then.
+    this.sizes = new ResizeObserver(() => this.stay());
+    this.sizes.observe(this.list);
   }
 
   update(data) {
@@ -40,8 +46,7 @@ class View {
     setHidden(this.empty, data.rows.length > 0);
     setHidden(this.list, data.rows.length === 0);
     if (turned) this.atEnd = true;
-    if (this.atEnd && (this.isNewest || turned)) this.toEnd();
-    this.scrolled();
+    this.stay();
   }
 
   draw(row, index, search) {
@@ -56,6 +61,7 @@ class View {
     const button = event.target.closest("button.all");
     const id = button && button.closest("article").dataset.id;
     if (!id) return;
+    this.atEnd = false;
     const open = this.opened.includes(id);
     this.opened = open ? this.opened.filter((one) => one !== id) : [...this.opened, id].slice(-50);
     this.setStateValue("opened", this.opened);
@@ -67,13 +73,14 @@ class View {
     setHidden(this.newest, this.atEnd || !this.isNewest || this.list.hidden);
   }
 
-  // Entries out of sight have a guessed height until they are scrolled to: the end moves once.
+  stay() {
+    if (this.atEnd) this.toEnd();
+    else this.scrolled();
+  }
+
   toEnd() {
     this.list.scrollTop = this.list.scrollHeight;
-    requestAnimationFrame(() => {
-      this.list.scrollTop = this.list.scrollHeight;
-      this.scrolled();
-    });
+    this.scrolled();
   }
 }
 

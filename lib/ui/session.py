@@ -118,7 +118,9 @@ def controls() -> Choice:
             format_func=LEVELS.__getitem__,
             width=200,
         )
-        kinds = st.pills("Kinds", list(KINDS), selection_mode="multi", key="session_kinds")
+        kinds = st.pills(
+            "Kinds", list(KINDS), selection_mode="multi", key="session_kinds", wrap=True
+        )
         follow = st.toggle("Follow", value=True, key="session_follow")
     lowest: Level = level or "info"
     return Choice(Wanted(tuple(kinds), lowest, text or ""), follow)
