@@ -195,6 +195,7 @@ def test_a_server_that_does_not_answer_leaves_what_the_daemon_knows(store: Store
 
 
 def test_the_server_of_another_machine_is_not_asked_from_here(store: Store) -> None:
+    servers.save(settings(), ServerSetting(url=NOWHERE, name="another at this address"))
     store.save_servers("there", [a_row(machine="there")])
     app = pages.run(PAGE)
     assert "Only there can ask this server for its specs" in said(app)

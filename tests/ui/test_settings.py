@@ -160,7 +160,7 @@ def test_each_server_is_shown_as_the_daemon_of_this_machine_found_it(store: Stor
         seen_at=now_ms() - 300_500,
     )
     store.save_servers(row.machine, [row])
-    store.save_servers("elsewhere", [ServerRow(machine="elsewhere", url=NOWHERE, name="x")])
+    store.save_servers("~there", [ServerRow(machine="~there", url=NOWHERE, name="x")])
     words = said(pages.run(PAGE)).replace("\\", "")
     assert "❌ unreachable · LeanSpec 0.2.28 · 1 project · 2 sessions · last seen 5 min" in words
     assert "Connection refused." in words
