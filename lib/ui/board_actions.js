@@ -1,10 +1,10 @@
 // Acting on sessions: a card's buttons, what is under way, and the confirmation of what can't be
 // undone. One module with board.js, which it is joined to.
 const ACTIONS = {
-  start: { icon: "▶", label: "Start", busy: "Starting…" },
-  pause: { icon: "⏸", label: "Pause", busy: "Pausing…" },
-  resume: { icon: "▶", label: "Resume", busy: "Resuming…" },
-  stop: { icon: "⏹", label: "Stop", busy: "Stopping…" },
+  start: { icon: "▶️", label: "Start", busy: "Starting…" },
+  pause: { icon: "⏸️", label: "Pause", busy: "Pausing…" },
+  resume: { icon: "▶️", label: "Resume", busy: "Resuming…" },
+  stop: { icon: "⏹️", label: "Stop", busy: "Stopping…" },
   retry: { icon: "↻", label: "Retry", busy: "Retrying…" },
   archive: {
     icon: "🗄",

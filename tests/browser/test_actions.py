@@ -160,7 +160,7 @@ def test_a_server_that_hangs_is_told_and_a_second_click_asks_for_nothing(
     expect(pause).to_be_visible(timeout=SOON)
     leanspec_server.suspend()
     pause.click()
-    expect(pause).to_have_text("⏸ Pausing…")
+    expect(pause).to_have_text("⏸️ Pausing…")
     pause.click(force=True)
     outcome = card(board, session_id).locator(".outcome")
     expect(outcome).to_contain_text("Pause requested. No whole answer from", timeout=SOON)
