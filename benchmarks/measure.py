@@ -125,12 +125,12 @@ def tree_cpu(pid: int) -> float:
 
 
 def environ_of(home: Path, store: Path | None = None) -> dict[str, str]:
-    """Environment with `home` as HOME and no agent's own variables; `store` is our SQLite file."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("QUARTERDECK_", "CLAUDE", "CODEX", "XDG_"))
-    }
+    """Environment with `home` as HOME and no agent's own variables; `store` is our SQLite file.
+
+    Python may keep its compiled modules, as it does wherever nobody forbids it.
+    """
+    left_out = ("QUARTERDECK_", "CLAUDE", "CODEX", "XDG_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     kept["HOME"] = str(home)
     if store is not None:
         kept["QUARTERDECK_STORE_URL"] = f"sqlite:///{store}"
