@@ -115,6 +115,8 @@ class Card(TypedDict):
     endedAt: int | None
     durationMs: int | None
     since: int | None
+    lastSeenAt: int | None
+    """When its server last answered; None while it does."""
     actions: list[str]
     menu: list[str]
     """Actions that stand behind "⋯"."""
@@ -230,6 +232,7 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         endedAt=_ended_at(row) if over else None,
         durationMs=whole(row.get("duration_ms")),
         since=milliseconds(row.get("since")),
+        lastSeenAt=milliseconds(row.get("last_seen_at")),
         actions=_actions(row, error, dismissed, view.may_act),
         menu=[kind for kind in _permitted(row, view.may_act) if kind in _MENU],
         underWay=list(row.get("under_way") or []),
@@ -260,9 +263,23 @@ def _tags(row: Row, machine: bool) -> list[str]:
     tags += specs[:SPECS_SHOWN]
     if len(specs) > SPECS_SHOWN:
         tags.append(f"+ {len(specs) - SPECS_SHOWN} specs")
+    tags += _origin(row)
     if machine and not row.get("sample"):
         tags.append(row.get("machine"))
     return list(dict.fromkeys(found for tag in tags if (found := text(tag))))
+
+
+def _origin(row: Row) -> list[str]:
+    """Where a session of a LeanSpec server runs and how, and whether it is known here as well."""
+    server = text(row.get("server_name"))
+    if server is None:
+        return []
+    found = [f"on {server}", text(row.get("mode")) or ""]
+    if text(row.get("twin")):
+        found.append("also seen locally")
+    if row.get("deleted"):
+        found.append("deleted on its server")
+    return found
 
 
 def _spec_links(row: Row, view: View) -> list[SpecLink]:
@@ -282,6 +299,11 @@ def _meta(row: Row, over: bool) -> list[str]:
 
 def _tokens(row: Row, over: bool) -> str:
     if not whole(row.get("requests")):
+        reported = whole(row.get("reported_tokens"))
+        if reported is not None:
+            return f"{reported:,} token{'' if reported == 1 else 's'} as reported (unpriced)"
+        if text(row.get("server_name")):
+            return "tokens unknown"
         if NO_LOCAL_TOKENS in (row.get("flags") or ()):
             return "no local data on tokens"
         return "no model calls" if over else "no model calls yet"

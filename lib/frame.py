@@ -17,13 +17,15 @@ import pandas as pd
 
 from lib import pricing, status
 from lib.asked import SHOWN_MS, Asked, asked, control
+from lib.doing import doing, due_at
 from lib.figures import QUARTER_HOUR_MS, Figures, PricedUsage, compared, figures, total
-from lib.model import NO_LOCAL_TOKENS, Action, Evidence, Session
+from lib.model import NO_LOCAL_TOKENS, Action, Evidence, ServerRow, Session
 from lib.names import short_id
 from lib.projects import project_names
-from lib.readers import LABELS
+from lib.served import columns, differing, with_local
 from lib.specs import specs_of
 from lib.store import SessionRow, Store
+from lib.twins import Twins, joined
 
 SILENT_MS = 120_000
 """A machine whose daemon has not beaten for so long: what is alive there is unknown."""
@@ -34,7 +36,15 @@ UNPRICED = "unpriced"
 
 MONEY = ["cost_usd", "subagent_cost_usd", "reported_cost_usd", "compared_cost_usd"]
 AMOUNTS = ["progress", "context_share", "duration_ms", *MONEY]
-TIMES = ["started_at", "ended_at", "last_activity_at", "since", "resets_at", "dismissed_at"]
+TIMES = [
+    "started_at",
+    "ended_at",
+    "last_activity_at",
+    "since",
+    "resets_at",
+    "dismissed_at",
+    "last_seen_at",
+]
 
 
 @dataclass
@@ -49,6 +59,9 @@ class Known:
     children: dict[str, set[str]] = field(default_factory=dict)
     actions: dict[str, list[Action]] = field(default_factory=dict)
     """Those under way or changed lately, by the session that they are about."""
+    twins: Twins = field(default_factory=Twins)
+    servers: dict[tuple[str, str], ServerRow] = field(default_factory=dict)
+    """LeanSpec servers by machine and URL."""
     statuses: dict[str, status.Status] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     silent: frozenset[str] = frozenset()
@@ -89,6 +102,7 @@ class Known:
             self.evidence,
             self.usage,
             self.children,
+            self.twins,
             self.statuses,
             self.rows,
             self.due,
@@ -102,7 +116,8 @@ class Known:
         for claim in self.store.evidence(since):
             self.evidence.setdefault(claim.session_key, {})[claim.source] = claim
             changed.add(claim.session_key)
-        for row in self.store.sessions(since):
+        moved = self.store.sessions(since)
+        for row in moved:
             self.sessions[row.key] = row
             self.usage[row.key] = []
             changed.add(row.key)
@@ -113,7 +128,7 @@ class Known:
                 agent = self.sessions[usage.session_key].agent
                 group = PricedUsage(usage.model, usage.quarter_hour, figures(usage, agent))
                 self.usage[usage.session_key].append(group)
-        return self._with_relatives(changed)
+        return self._with_relatives(changed | self.twins.note(moved))
 
     def _load_actions(self, now: int) -> None:
         self.actions = {}
@@ -128,6 +143,7 @@ class Known:
             session = self.sessions.get(key)
             if session is not None and session.parent_key is not None:
                 related.add(session.parent_key)
+        related |= {self.twins.server_of[key] for key in related & self.twins.server_of.keys()}
         return related & self.sessions.keys()
 
     def _listen(self, now: int) -> None:
@@ -136,7 +152,14 @@ class Known:
         silent = frozenset(row.machine for row in daemons if now - row.beat_at > SILENT_MS)
         moved = silent ^ self.silent
         self.silent = silent
-        for key in [key for key, row in self.sessions.items() if row.machine in moved]:
+        known = self.servers
+        self.servers = {(row.machine, row.url): row for row in self.store.servers()}
+        places = differing(known, self.servers)
+        for key in [
+            key
+            for key, row in self.sessions.items()
+            if row.machine in moved or (places and (row.machine, row.server) in places)
+        ]:
             self._remake(key, now)
             self.frame = None
 
@@ -149,26 +172,41 @@ class Known:
         for key in [key for key, moment in self.due.items() if moment <= now]:
             self._remake(key, now)
 
+    def _claims(self, session: Session) -> list[Evidence]:
+        told = status.evidence_for(session, self.sessions, self.evidence)
+        return [self._believed(claim) for claim in told]
+
     def _remake(self, key: str, now: int) -> None:
         session = self.sessions[key]
-        told = status.evidence_for(session, self.sessions, self.evidence)
-        evidence = [self._believed(claim) for claim in told]
-        self.statuses[key] = state = status.derive(session, evidence, now)
-        usage = self.usage.get(key, [])
+        evidence = self._claims(session)
+        state = status.derive(session, evidence, now)
+        same = [key]
+        twin = self.twins.local_of.get(key)
+        if twin is not None:
+            local = self.sessions[twin]
+            session = joined(session, local)
+            state = with_local(state, status.derive(local, self._claims(local), now))
+            same.append(twin)
+        self.statuses[key] = state
+        usage = [group for one in same for group in self.usage.get(one, ())]
         children = [
             total(group.figures for group in self.usage.get(child, []))
-            for child in self.children.get(key, ())
+            for one in same
+            for child in self.children.get(one, ())
         ]
         turn_limit = max((claim.turn_limit or 0 for claim in evidence), default=0)
         lately = asked(self.actions.get(key, []), now)
-        self.rows[key] = {
+        row = {
             **_identity(session, session.dismissed_at),
-            **_state(session, state, turn_limit or None, now),
+            **doing(session, state, turn_limit or None, now),
             **_numbers(session, usage, children),
             **control(session, state, lately, session.machine in self.silent),
         }
+        row |= columns(session, state, self.servers, twin, row["requests"])
+        row["parent_key"] = self.twins.server_of.get(key, session.parent_key)
+        self.rows[key] = row
         self.due.pop(key, None)
-        for moment in (_due(session, state, self.rows[key]["section"]), lately.due):
+        for moment in (due_at(session, state, self.rows[key]["section"]), lately.due):
             if moment is not None:
                 self.due[key] = min(moment, self.due.get(key, moment))
 
@@ -199,6 +237,7 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     plan), `context_tokens`, `context_window`, `context_share`.
     Control: `permitted` (kinds of actions that may be asked for), `under_way` (kinds that were),
     `note` (why something did not come to pass), `retry_of` (a key).
+    Of a LeanSpec server: `server` (its URL), and what `lib.served` tells of its sessions.
     Figures, of the session's own calls: those of `Figures`, `total_tokens`, `cost_usd` (NaN when
     there were calls and none could be priced); of its subagents: `subagents`,
     `subagent_tokens`, `subagent_cost_usd`. `reported_cost_usd` is what the agent itself says of
@@ -282,8 +321,6 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
     specs = specs_of(session)
     return {
         "key": session.key,
-        "agent": session.agent,
-        "agent_label": LABELS.get(session.agent, session.agent),
         "session_id": session.session_id,
         "short_id": short_id(session.session_id),
         "parent_key": session.parent_key,
@@ -301,42 +338,6 @@ def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
         "server": session.server,
         "sample": session.machine == SAMPLE_MACHINE,
         "dismissed_at": dismissed_at,
-    }
-
-
-def _state(
-    session: Session, state: status.Status, turn_limit: int | None, now: int
-) -> dict[str, Any]:
-    window = session.context_window or pricing.context_window(session.model)
-    used = session.context_tokens
-    share = used / window if used and window else None
-    duration = None
-    if state.ended_at is not None and session.started_at is not None:
-        duration = max(0, state.ended_at - session.started_at)
-    return {
-        "status": state.status,
-        "section": status.section(state, session.last_activity_at, now),
-        "process": state.process,
-        "turn": state.turn,
-        "activity": state.activity,
-        "reason": state.reason,
-        "error_class": state.error_class,
-        "error_message": state.error_message,
-        "started_at": session.started_at,
-        "ended_at": state.ended_at,
-        "last_activity_at": session.last_activity_at,
-        "since": state.since,
-        "resets_at": session.resets_at if state.status == "rate-limited" else None,
-        "duration_ms": duration,
-        "turns": session.turns,
-        "turn_requests": session.turn_requests,
-        "turn_limit": turn_limit,
-        "todo_done": session.todo_done,
-        "todo_total": session.todo_total,
-        "progress": session.todo_done / session.todo_total if session.todo_total else None,
-        "context_tokens": used,
-        "context_window": window,
-        "context_share": share if share is not None and share <= 1 else None,
     }
 
 
@@ -360,21 +361,14 @@ def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]
     }
 
 
-def _due(session: Session, state: status.Status, section: status.Section) -> int | None:
-    if state.status == "rate-limited":
-        return session.resets_at
-    if section == "recent":
-        return (state.ended_at or session.last_activity_at or 0) + status.RECENT_MS + 1
-    return None
-
-
 _NOBODY = Session(key="", agent="", session_id="")
 _NOTHING = status.Status("unknown", "unknown", "unknown", None, "", None, None)
 _COLUMNS = [
     *_identity(_NOBODY, None),
-    *_state(_NOBODY, _NOTHING, None, 0),
+    *doing(_NOBODY, _NOTHING, None, 0),
     *_numbers(_NOBODY, [], []),
     *control(_NOBODY, _NOTHING, Asked([]), is_silent=True),
+    *columns(_NOBODY, _NOTHING, {}, None, 0),
 ]
 
 

@@ -29,6 +29,7 @@ from lib.leanspec_answers import (
     whole,
 )
 from lib.model import ServerProject
+from lib.servers import is_loopback
 
 Kind = Literal[
     "unreachable", "refused", "no-leanspec", "not-found", "rejected", "timeout", "too-large"
@@ -325,11 +326,6 @@ def _segment(name: str) -> str:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host of a URL is this machine itself."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _tls_failure(error: BaseException | None) -> str | None:

@@ -16,7 +16,7 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from lib.leanspec import is_loopback
+from lib.servers import is_loopback
 
 Payload = dict[str, Any]
 OPEN_SECONDS = 10.0

@@ -179,6 +179,11 @@ def base_url(text: str) -> str:
     return f"{parts.scheme}://{host}{'' if known else f':{port}'}{parts.path.rstrip('/')}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this machine itself."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def default_name(url: str) -> str:
     """What a server is called that was given no name."""
     return url.partition("://")[2][:LONGEST_NAME]

@@ -408,7 +408,7 @@ async function copyError(card, board) {
 }
 
 function tickCard(card, now) {
-  const { startedAt, endedAt, durationMs, since, status } = card.data;
+  const { startedAt, endedAt, durationMs, since, status, lastSeenAt } = card.data;
   const ended = endedAt !== null;
   let length = durationMs;
   if (!ended && startedAt !== null) length = Math.max(0, now - startedAt);
@@ -416,7 +416,8 @@ function tickCard(card, now) {
   setText(card.times, ended ? [lasted, ago(now - endedAt)].filter(Boolean).join(" │ ") : lasted);
   setAttribute(card.times, "title", ended ? `Ended ${new Date(endedAt).toLocaleString()}` : "Duration");
   const counts = !ended && status !== "running" && since !== null;
-  setText(card.since, counts ? `for ${duration(Math.max(0, now - since), false)}` : "");
+  const counted = counts ? `for ${duration(Math.max(0, now - since), false)}` : "";
+  setText(card.since, lastSeenAt ? `last seen ${duration(Math.max(0, now - lastSeenAt), true)} ago` : counted);
 }
 
 function duration(milliseconds, ticking) {
