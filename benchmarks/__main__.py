@@ -22,6 +22,7 @@ def main() -> int:
                 ["first_scan", tree, ccusage],
                 ["keep_up", ccusage],
                 ["page"],
+                ["servers"],
             )
             if _run(command)
         ]

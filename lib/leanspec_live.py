@@ -57,6 +57,7 @@ class Streams:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[Stream, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="leanspec-streams", daemon=True)
         self._thread.start()
 
@@ -78,17 +79,21 @@ class Streams:
     def _want(self, url: str, wanted: frozenset[str], listener: Listener) -> None:
         for stream in [one for one in self._tasks if one.url == url]:
             if stream.session_id not in wanted:
-                self._tasks.pop(stream).cancel()
+                self._end(self._tasks.pop(stream))
         for session_id in wanted:
             stream = Stream(url, session_id)
             if stream not in self._tasks:
                 self._tasks[stream] = self._loop.create_task(_follow(stream, listener))
 
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        task.cancel()
+
     async def _cancel(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in self._tasks.values():
+            self._end(task)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
 
 async def _follow(stream: Stream, listener: Listener) -> None:
