@@ -56,8 +56,6 @@ def columns(
     found["server_name"] = server.name if server is not None else session.server
     if server is not None and server.state != "ok" and state.ended_at is None:
         found["last_seen_at"] = server.seen_at
-    if found["deleted"]:
-        found["permitted"] = []
     if not requests:
         # Nobody knows what it has cost; that is not nothing.
         found["cost_usd"] = None
