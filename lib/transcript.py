@@ -19,7 +19,7 @@ __all__ = ["CallTokens", "Entry", "Kind", "Level", "Transcript", "read_transcrip
 
 FIRST_LIMIT = 500
 """Entries that are read at first."""
-LARGEST_LIMIT = 20_000
+LARGEST_LIMIT = 8_000
 
 
 class Transcript(msgspec.Struct, kw_only=True):
