@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from lib import pricing
+from lib.model import NO_LOCAL_TOKENS
 from lib.store import Usage
 
 QUARTER_HOUR_MS = 900_000
@@ -54,6 +55,11 @@ class PricedUsage(NamedTuple):
     quarter_hour: int | None
     """Start of the group's quarter hour: number of quarters since the epoch, None if unknown."""
     figures: Figures
+
+
+def is_unknown(requests: int, flags: Iterable[str]) -> bool:
+    """Whether a session without calls made some that are not known here, so that 0 is no figure."""
+    return not requests and NO_LOCAL_TOKENS in flags
 
 
 def figures(usage: Usage, agent: str) -> Figures:

@@ -18,8 +18,16 @@ import pandas as pd
 from lib import pricing, status
 from lib.asked import SHOWN_MS, Asked, asked, control
 from lib.doing import doing, due_at
-from lib.figures import QUARTER_HOUR_MS, Figures, PricedUsage, compared, figures, total
-from lib.model import NO_LOCAL_TOKENS, Action, Evidence, ServerRow, Session
+from lib.figures import (
+    QUARTER_HOUR_MS,
+    Figures,
+    PricedUsage,
+    compared,
+    figures,
+    is_unknown,
+    total,
+)
+from lib.model import Action, Evidence, ServerRow, Session
 from lib.names import short_id
 from lib.projects import project_names
 from lib.served import columns, differing, with_local
@@ -346,7 +354,6 @@ def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]
     below = total(children)
     flags = [*session.flags, UNPRICED] if own.unpriced_requests else list(session.flags)
     reported, ours = compared(session.reported_cost_usd, own, total([own, below]))
-    unknown = NO_LOCAL_TOKENS in flags
     return {
         "models": sorted({group.model for group in usage if group.model is not None}),
         "flags": flags,
@@ -354,10 +361,10 @@ def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]
         "reported_cost_usd": reported,
         "compared_cost_usd": ours,
         "total_tokens": own.total_tokens,
-        "cost_usd": None if unknown and not own.requests else own.known_cost_usd,
+        "cost_usd": None if is_unknown(own.requests, flags) else own.known_cost_usd,
         "subagents": len(children),
         "subagent_tokens": below.total_tokens,
-        "subagent_cost_usd": None if unknown and not below.requests else below.known_cost_usd,
+        "subagent_cost_usd": (None if is_unknown(below.requests, flags) else below.known_cost_usd),
     }
 
 

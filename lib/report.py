@@ -20,6 +20,7 @@ import pandas as pd
 from dateutil import tz
 
 from lib import frame, quality
+from lib.figures import is_unknown
 from lib.ledger import NONE, Bucket, Period, buckets, days, ledger, within
 from lib.pricing import SOURCE
 from lib.report_table import table
@@ -85,8 +86,8 @@ def sessions_report(store: Store, scope: Scope, now: int) -> list[dict[str, Any]
     """One object a session or subagent, newest activity first. Figures are its own calls'.
 
     Texts, counts and `models` (the same figures by model), ISO times in UTC, `cost_usd` (US
-    dollars of the priced calls, null where none could be priced) and `flags`. Of a period: its
-    calls only, and only sessions that made any.
+    dollars of the priced calls, null where none could be priced or tokens are not known) and
+    `flags`. Of a period: its calls only, and only sessions that made any.
     """
     sessions = frame.load_sessions(store, now)
     sessions = sessions[~sessions["sample"]].sort_values("last_activity_at", ascending=False)
@@ -99,7 +100,7 @@ def sessions_report(store: Store, scope: Scope, now: int) -> list[dict[str, Any]
         {
             **{name: _plain(row[name]) for name in SESSION_TEXTS},
             **{name: _iso(row[name]) for name in SESSION_TIMES},
-            **_without_unpriced(_figures(own := by_session.get(row["key"], nothing))),
+            **_of_session(_figures(own := by_session.get(row["key"], nothing)), row["flags"]),
             "models": _by(own, ["model"]),
             "flags": list(row["flags"]),
         }
@@ -205,8 +206,9 @@ def _figures(usage: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _without_unpriced(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if name != "unpriced_requests"}
+def _of_session(figures: dict[str, Any], flags: list[str]) -> dict[str, Any]:
+    told = {name: value for name, value in figures.items() if name != "unpriced_requests"}
+    return told | {"cost_usd": None} if is_unknown(figures["requests"], flags) else told
 
 
 def _plain(value: Any) -> Any:

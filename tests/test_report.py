@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from lib.model import NO_LOCAL_TOKENS
 from lib.report import Scope, grouped_report, sessions_report, totals_report
 from lib.store import Store
 from tests.collecting import NOW, collect
+from tests.readers import cursor_records
 from tests.trees import Claude
 
 TOP = Path(__file__).parent.parent
@@ -76,6 +78,15 @@ def test_sessions_carry_every_documented_field(environ: dict[str, str], tmp_path
     assert session["flags"] == ["unpriced"]
     unpriced = [model for model in session["models"] if model["cost_usd"] is None]
     assert [model["model"] for model in unpriced] == ["nobody-knows-it"]
+
+
+def test_tokens_that_are_kept_elsewhere_are_no_zero(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    cursor_records.chat(tmp_path / ".cursor", [cursor_records.user(), cursor_records.answer()])
+    (session,) = report(environ, "sessions", "--json")
+    assert (session["agent"], session["requests"], session["cost_usd"]) == ("cursor", 0, None)
+    assert session["flags"] == [NO_LOCAL_TOKENS]
 
 
 def test_totals_add_up_and_say_what_they_leave_out(environ: dict[str, str], tmp_path: Path) -> None:
