@@ -105,7 +105,7 @@ def facts_of(
     status = status_of(told, log, known)
     turn, process = _MEANINGS.get(status, ("unknown", "unknown"))
     session = _session(told, origin, before, log)
-    session.turn, session.turns = turn, int(status != "pending")
+    session.turn = turn
     if turn == "unknown":
         session.turn_detail = as_text(f"its server says “{status or 'nothing'}”", TITLE_LENGTH)
     if turn == "failed":

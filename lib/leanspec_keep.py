@@ -88,12 +88,14 @@ class Kept:
             if self._seen.get(key) != made_of:
                 seen[key] = made_of
                 self._compare(batch, *facts_of(one, origin, self.known.get(key), log))
-        if complete:
-            for key in self.known.keys() - told.keys():
-                if DELETED not in self.known[key].flags:
-                    self._compare(batch, *deleted(self.known[key], origin.now))
+        gone = self.known.keys() - told.keys() if complete else set[str]()
+        for key in gone:
+            if DELETED not in self.known[key].flags:
+                self._compare(batch, *deleted(self.known[key], origin.now))
         self._write(batch, origin.now)
         self._seen.update(seen)
+        for key in gone:
+            self._seen.pop(key, None)
         self._tells_events = True
 
     def silence(self, now: int) -> None:

@@ -113,7 +113,6 @@ def test_a_session_is_told_with_all_its_fields() -> None:
         last_activity_at=NOW - 60_000,
         turn="running",
         turn_detail="Bash: make",
-        turns=1,
         todo_done=2,
         todo_total=5,
         specs=["002-mooring"],
