@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lib.asked import PATIENCE_MS, SHOWN_MS, Asked, asked
+from lib.asked import PATIENCE_MS, SHOWN_MS, Asked, asked, request
 from lib.frame import load_sessions
 from lib.model import Action, DaemonRow, Evidence, Session
 from lib.store import Batch, Store
@@ -99,3 +99,19 @@ def test_nothing_may_be_asked_for_where_no_daemon_looks(file_store: Store) -> No
     beat = NOW - 600_000
     file_store.save_daemon(DaemonRow(machine="here", pid=1, started_at=beat, beat_at=beat))
     assert control_of(file_store)[0] == []
+
+
+def test_a_request_is_for_the_daemon_that_knows_the_session(file_store: Store) -> None:
+    a_running_session(file_store)
+    row = load_sessions(file_store, NOW).to_dict("records")[0]
+    asked_for = request("click", "pause", row, "me", NOW)
+    assert (asked_for.machine, asked_for.session_key) == ("here", "leanspec:s")
+    assert (asked_for.state, asked_for.target) == ("requested", "#s Untitled session")
+
+
+def test_what_the_status_does_not_permit_is_refused_at_once_and_logged(file_store: Store) -> None:
+    a_running_session(file_store)
+    row = load_sessions(file_store, NOW).to_dict("records")[0]
+    file_store.actions.request(request("click", "delete", row, "me", NOW))
+    assert file_store.actions.requested("here") == []
+    assert control_of(file_store)[2] == "Delete refused: It is running, which does not allow it."

@@ -209,3 +209,22 @@ def test_a_link_names_the_session_and_keeps_the_filters() -> None:
     path, _, query = made["link"].partition("?")
     assert path == "session"
     assert parse_qs(query) == {"session": ["codex:a&b/c d"], "project": ["x"], "range": ["all"]}
+
+
+def test_a_card_offers_what_is_permitted_to_whoever_may_act() -> None:
+    ended = one(
+        section="recent", permitted=["retry", "archive", "delete"], retry_of="leanspec:0af1"
+    )
+    offered = card(ended, VIEW)
+    assert offered["actions"] == ["retry", "dismiss"]
+    assert offered["menu"] == ["archive", "delete"]
+    assert "↻ retry of #0af1" in offered["meta"]
+    looked_at = card(ended, VIEW._replace(may_act=False))
+    assert (looked_at["actions"], looked_at["menu"]) == ([], [])
+
+
+def test_a_card_tells_what_is_under_way_and_what_did_not_come_to_pass() -> None:
+    row = one(permitted=["pause", "stop"], under_way=["stop"], note="Pause refused: no")
+    told = card(row, VIEW)
+    assert (told["actions"], told["underWay"]) == (["pause", "stop"], ["stop"])
+    assert told["note"] == "Pause refused: no"

@@ -59,13 +59,13 @@ def _table(actions: Sequence[Action], known: Collection[str]) -> None:
     rows = pd.DataFrame(
         {
             "When": times.dt.tz_convert(zone),
+            "By": [one.by for one in actions],
             "Action": [one.kind.capitalize() for one in actions],
             "Target": [one.target for one in actions],
+            "Session": [_link(one.session_key, known) for one in actions],
             "State": [STATES.get(one.state, one.state) for one in actions],
             "Outcome": [one.outcome or "" for one in actions],
-            "Session": [_link(one.session_key, known) for one in actions],
             "New session": [_link(one.result_key, known) for one in actions],
-            "By": [one.by for one in actions],
             "Machine": [one.machine for one in actions],
         }
     )
@@ -76,7 +76,9 @@ def _table(actions: Sequence[Action], known: Collection[str]) -> None:
         width="stretch",
         column_config={
             "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+            "Target": st.column_config.TextColumn(width="medium"),
             "Session": links,
+            "Outcome": st.column_config.TextColumn(width="large"),
             "New session": links,
         },
     )
