@@ -47,6 +47,7 @@ page = st.navigation(
         st.Page("pages/costs.py", title="Costs", icon="💰", url_path="costs"),
         st.Page("pages/machines.py", title="Machines", icon="🖥️", url_path="machines"),
         st.Page("pages/actions.py", title="Action log", icon="🧾", url_path="actions"),
+        st.Page("pages/quality.py", title="Data quality", icon="🔎", url_path="quality"),
         st.Page("pages/settings.py", title="Settings", icon="⚙️", url_path="settings"),
         st.Page(
             "pages/session.py",
@@ -60,7 +61,7 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")
 with st.sidebar:
-    if page.url_path in ("launch", "settings", "actions"):
+    if page.url_path in ("launch", "quality", "settings", "actions"):
         chosen = sidebar.kept_filters()
     else:
         chosen = sidebar.filter_bar(frame, page.url_path, state.is_settled(store))

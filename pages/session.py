@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from lib.ui import session, state
+from lib import frame
+from lib.ui import quality, session, state
 
 shared = state.shared()
 key = st.query_params.get(session.PARAMETER, "")
@@ -13,6 +14,9 @@ if row is None:
     session.chooser(sessions, key)
 else:
     session.header(shared, sessions, row)
+    if st.toggle("Why these figures", help="What was read for them, and what was left out."):
+        usage = frame.load_usage(shared.store, state.now_ms())
+        quality.session_panel(key, shared.store.files(), usage, sessions)
     choice = session.controls()
     seconds = shared.board_seconds if choice.follow else None
     st.fragment(session.transcript, run_every=seconds)(shared, key, choice)
