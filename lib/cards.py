@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from lib.model import NO_LOCAL_TOKENS
+from lib.model import NO_LOCAL_TOKENS, SUBSCRIPTION
 from lib.specs import page_link
 
 Row = Mapping[Hashable, Any]
@@ -151,15 +151,20 @@ def money(amount: float) -> str:
     return f"${amount:,.2f}"
 
 
-def tokens_and_cost(tokens: int, cost_usd: float | None, unpriced_requests: int) -> str:
-    """`127,432 tokens (~$0.85)`, with what could not be priced said instead of left out."""
+def tokens_and_cost(
+    tokens: int, cost_usd: float | None, unpriced_requests: int, *, on_plan: bool = False
+) -> str:
+    """`127,432 tokens (~$0.85)`, with what could not be priced said instead of left out.
+
+    `on_plan`: a subscription pays, so that the money is what the API would have charged.
+    """
     amount = f"{tokens:,} token{'' if tokens == 1 else 's'}"
     if cost_usd is None:
         return f"{amount} (unpriced)" if unpriced_requests else amount
     about = money(cost_usd) if 0 < cost_usd < 0.01 else f"~{money(cost_usd)}"
     calls = f"{unpriced_requests:,} call{'' if unpriced_requests == 1 else 's'}"
     partly = f", {calls} unpriced" if unpriced_requests else ""
-    return f"{amount} ({about}{partly})"
+    return f"{amount} ({about}{' API-equivalent' if on_plan else ''}{partly})"
 
 
 def look(row: Row, view: View) -> Look:
@@ -310,7 +315,8 @@ def _tokens(row: Row, over: bool) -> str:
     cost = row.get("cost_usd")
     known = None if cost is None or pd.isna(cost) else float(cost)
     unpriced = whole(row.get("unpriced_requests")) or 0
-    return tokens_and_cost(whole(row.get("total_tokens")) or 0, known, unpriced)
+    on_plan = SUBSCRIPTION in (row.get("flags") or ())
+    return tokens_and_cost(whole(row.get("total_tokens")) or 0, known, unpriced, on_plan=on_plan)
 
 
 def _iteration(row: Row) -> str | None:

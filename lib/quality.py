@@ -19,7 +19,6 @@ from lib.store import FileRow
 TOLERANCE = 0.01
 """A difference to the agent's own price above this share of it is shown."""
 UNKNOWN_MODEL = "unknown model"
-API_EQUIVALENT = "API-equivalent"
 
 _GENERAL = {
     FUTURE: "Some records are dated in the future; the session has the times of its file.",

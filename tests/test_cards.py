@@ -31,6 +31,11 @@ def test_tokens_stand_with_what_they_cost(
     assert tokens_and_cost(tokens, cost, unpriced) == words
 
 
+def test_what_a_subscription_pays_is_said_to_be_api_equivalent() -> None:
+    assert tokens_and_cost(10, 0.85, 0, on_plan=True) == "10 tokens (~$0.85 API-equivalent)"
+    assert tokens_and_cost(10, None, 1, on_plan=True) == "10 tokens (unpriced)"
+
+
 @given(st.floats(min_value=1e-9, max_value=1e9))
 def test_money_that_was_spent_is_never_nothing(amount: float) -> None:
     assert money(amount) != "$0.00"
