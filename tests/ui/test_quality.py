@@ -44,3 +44,17 @@ def test_the_page_says_what_every_figure_is_made_of(opened: Store, tmp_path: Pat
 def test_an_empty_store_is_no_failure(opened: Store) -> None:
     assert opened.version() == 0
     assert "Every record is of a kind that its reader knows." in said(run("pages/quality.py"))
+
+
+def test_a_session_s_page_says_what_its_own_figures_are_made_of(
+    opened: Store, tmp_path: Path
+) -> None:
+    Claude(tmp_path, "s1").prompt("hello").say("hi", call="a").say("hi", call="a").exit()
+    Claude(tmp_path, "s2").prompt("hello").say("hi").exit()
+    collect(opened, tmp_path)
+    app = run("pages/session.py", session=["claude-code:s1"])
+    toggle = next(one for one in app.toggle if one.label == "Why these figures")
+    toggle.set_value(True).run()
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert (metrics["Model calls"], metrics["Copies not counted"]) == ("1", "1")
+    assert "The agent itself says $0.10; here it is" in said(app)
