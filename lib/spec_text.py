@@ -21,7 +21,8 @@ LONGEST_FRONTMATTER = 16_000
 MOST_NAMES = 200
 """Of tags, or of specs that one depends on."""
 
-_TASK = re.compile(r"^\s*-\s*\[([ xX])\]\s*\S", re.MULTILINE)
+# Not `\s`, which takes the ends of lines too: a long row of them would be tried from each on.
+_TASK = re.compile(r"^[^\S\n]*-[^\S\n]*\[([ xX])\][^\S\n]*\S", re.MULTILINE)
 _TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
 _LEADING_NUMBER = re.compile(r"\d{1,9}")
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})

@@ -99,6 +99,14 @@ def test_a_configuration_that_names_nothing_is_passed_over(tmp_path: Path, text:
         spec_reader.names(str(tmp_path))
 
 
+@pytest.mark.parametrize("value", ['!!int ""', "!!bool x", "!!timestamp x", "!!python/name:os.x"])
+def test_a_configuration_with_tags_is_nothing_but_text(tmp_path: Path, value: str) -> None:
+    write(tmp_path / "planning/001-a")
+    (tmp_path / ".lean-spec").mkdir()
+    (tmp_path / ".lean-spec/config.yaml").write_text(f"other: {value}\nspecs_dir: planning\n")
+    assert spec_reader.names(str(tmp_path)) == ["001-a"]
+
+
 @pytest.mark.parametrize("named", ["../outside", "/", "planning/../../outside"])
 def test_a_configuration_can_not_lead_out_of_the_project(tmp_path: Path, named: str) -> None:
     write(tmp_path / "outside/001-secret", SECRET)

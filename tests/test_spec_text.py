@@ -172,3 +172,8 @@ def test_any_text_between_fences_gives_a_spec(head: str, body: str) -> None:
 def test_tasks_add_up(done: list[bool]) -> None:
     text = "\n".join(f"- [{'x' if one else ' '}] task" for one in done)
     assert task_counts(text) == (sum(done), len(done))
+
+
+def test_a_task_is_one_line_and_empty_lines_take_no_time() -> None:
+    assert task_counts("-\n[x]\ndone") == (0, 0)
+    assert task_counts("a" + "\n" * 200_000 + "- [x] b") == (1, 1)

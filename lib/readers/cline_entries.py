@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.entries import CallTokens, Entry, Reading, newest
+from lib.readers.cline_session import typed_in
 from lib.readers.documents import read_document
 from lib.readers.entry_lines import add, skip
 from lib.readers.entry_tools import Calls, error, said, status_in, texts_in, told_value
@@ -21,7 +22,6 @@ from lib.readers.values import (
 
 _MESSAGES = ".messages.json"
 _VERSION = 0
-_WRAPPER = re.compile(r"<user_input\b[^>]*>(.*?)</user_input>", re.DOTALL)
 _EXIT = re.compile(r"\bCommand exited with code (\d+)")
 
 
@@ -98,9 +98,8 @@ def _result(block: dict[str, Any], calls: Calls, at: int | None) -> Entry:
 
 def _typed(text: object, at: int | None) -> list[Entry]:
     """What the user typed, without what Cline wraps around it."""
-    words = text if isinstance(text, str) else ""
-    typed = _WRAPPER.search(words)
-    return said("prompt", typed[1].strip() if typed else words, at)
+    typed = typed_in(text) if isinstance(text, str) else None
+    return said("prompt", text if typed is None else typed.strip(), at)
 
 
 def _tokens(metrics: dict[str, Any]) -> CallTokens | None:

@@ -33,7 +33,6 @@ NO_APPROVALS = "no_approvals"
 TOTAL_MISMATCH = "total_mismatch"
 
 _DETAIL_LENGTH = 120
-_WRAPPER = re.compile(r"<user_input\b[^>]*>(.*?)</user_input>", re.DOTALL)
 _ASKS = frozenset({"ask_question", "ask_followup_question"})
 _UNAUTHORIZED = re.compile(r"api key|unauthori[sz]ed", re.IGNORECASE)
 _CANCELLED = frozenset({"cancelled", "canceled", "aborted"})
@@ -252,8 +251,16 @@ def _text(content: object, blocks: list[dict[str, Any]]) -> str | None:
     found = [content] if isinstance(content, str) else []
     found += [block.get("text") for block in blocks if block.get("type") == "text"]
     words = [word for word in found if isinstance(word, str)]
-    typed = [match[1] for word in words if (match := _WRAPPER.search(word[:100_000]))]
+    typed = [told for word in words if (told := typed_in(word)) is not None]
     return as_text(" ".join(typed or words))
+
+
+def typed_in(text: str) -> str | None:
+    """What the user typed, within what Cline wraps around it; None without such a wrapper."""
+    _, _, wrapped = text.partition("<user_input")
+    _, _, typed = wrapped.partition(">")
+    typed, end, _ = typed.partition("</user_input>")
+    return typed if end else None
 
 
 def _described_call(name: str, arguments: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ _MAXIMUM_RECORD = 1 << 22
 _MAXIMUM_PENDING = 64
 _QUERY = re.compile(r"<user_query>(.*?)(?:</user_query>|\Z)", re.DOTALL)
 _INJECTED = re.compile(r"\s*<(?:user_info|system_reminder|environment)", re.IGNORECASE)
-_WORKSPACE = re.compile(r"^Workspace Path:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_WORKSPACE = re.compile(r"^Workspace Path:[ \t]*(\S.*)$", re.MULTILINE)
 _NEW = "New Agent"
 """The name of every session before it is given one."""
 
@@ -171,7 +171,7 @@ class _Conversation:
 def _workspace(text: str, path: Path) -> str | None:
     """The working folder that Cursor told the model, if it is the one the chat's folder hashes."""
     found = _WORKSPACE.search(text[:100_000])
-    folder = as_word(found[1]) if found else None
+    folder = as_word(found[1].rstrip(" \t")) if found else None
     if folder is None:
         return None
     name = md5(folder.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

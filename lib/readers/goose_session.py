@@ -40,7 +40,7 @@ _INTERRUPTED = re.compile(
 _SUBAGENT = re.compile(r"Subagent ID: \S+\s+")
 """What Goose puts before the words of whoever called a subagent."""
 _MADE_UP_NAMES = frozenset({"CLI Session", "New Chat", "New session", "ACP Session"})
-_TODO = re.compile(r"^\s*[-*] \[([ xX])\]", re.MULTILINE)
+_TODO = re.compile(r"^[^\S\n]*[-*] \[([ xX])\]", re.MULTILINE)
 _ASKS = frozenset({"toolConfirmationRequest", "actionRequired"})
 _MAXIMUM_PENDING = 64
 

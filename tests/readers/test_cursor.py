@@ -101,6 +101,13 @@ def test_what_the_newest_message_makes_of_the_turn(
     assert (session.turn, session.turn_detail) == (turn, detail)
 
 
+def test_spaces_behind_a_folder_are_not_its_and_take_no_time(tmp_path: Path) -> None:
+    padded = FOLDER + " " * 90_000
+    assert told(cursor.read(chat(tmp_path, [injected(padded)]), None)).project_path == FOLDER
+    another = chat(tmp_path, [injected("/home" + " " * 90_000 + "b")])
+    assert told(cursor.read(another, None)).project_path is None
+
+
 def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
     facts = cursor.read(chat(tmp_path, [user(), b"{half", {"role": "ghost"}, answer()]), None)
     assert facts.state.skipped == {"not JSON": 1}

@@ -57,6 +57,14 @@ def kinds(found: Reading) -> list[str]:
     return [entry.kind for entry in found.entries]
 
 
+def test_what_wraps_a_prompt_of_cline_is_taken_off_once_and_in_no_time(tmp_path: Path) -> None:
+    hostile = "</user_input>" + "<user_input" * 200_000
+    texts = ['a <user_input mode="act">b</user_input> c', hostile, "<user_input>d"]
+    blocks: list[Json] = [{"type": "text", "text": text} for text in texts]
+    found = cline(tmp_path / "c", [{"role": "user", "content": blocks}])
+    assert [entry.text[:20] for entry in found.entries] == ["b", hostile[:20], texts[2]]
+
+
 def test_a_conversation_of_cline_is_told(tmp_path: Path) -> None:
     found = cline(tmp_path, MESSAGES)
     assert kinds(found) == ["prompt", "answer", "tool_call", "tool_result"]

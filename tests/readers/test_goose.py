@@ -1,5 +1,6 @@
 """What Goose's database tells, and its files before 1.10, and what they can't."""
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -195,6 +196,13 @@ def test_the_list_of_todos_is_the_plan(database: Database) -> None:
     database.session(extension_data=todos)
     one = told(read(database))
     assert (one.todo_done, one.todo_total) == (2, 3)
+
+
+def test_empty_lines_in_a_list_of_todos_take_no_time(database: Database) -> None:
+    content = "a" + "\n" * 200_000 + "- [x] b"
+    database.session(extension_data=json.dumps({"todo.v0": {"content": content}}))
+    one = told(read(database))
+    assert (one.todo_done, one.todo_total) == (1, 1)
 
 
 @pytest.mark.parametrize(
