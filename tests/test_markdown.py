@@ -144,3 +144,16 @@ class HTMLText(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.parts.append(data)
+
+
+@pytest.mark.parametrize("part", ["![", "[a](", "a\n", "|a\n|-\n", "> *a_ ", "&", "<a "])
+def test_what_was_made_to_take_long_is_shown_letter_by_letter(part: str) -> None:
+    text = part * (200_000 // len(part))
+    found = Elements(to_html(text, nowhere))
+    assert found.tags == {"p", "pre"}
+    assert found.links == []
+
+
+def test_a_long_document_is_laid_out() -> None:
+    text = "## A heading\n\n- [x] **Do** `this`, see [that](https://example.org)\n\n" * 1_500
+    assert "h2" in Elements(to_html(text, nowhere)).tags
