@@ -50,6 +50,9 @@ def read_transcript(
     if isinstance(found, str):
         return Transcript(problem=found)
     source, path = found
+    if path.exists() and not path.is_file():
+        # To open a pipe would wait for whoever writes to it.
+        return Transcript(problem="Its transcript can't be read: it is no plain file.")
     try:
         mark = None if path.suffix == ".json" and session.agent == "opencode" else mark_of(path)
         if known is not None and mark is not None and (known.mark, known.limit) == (mark, limit):

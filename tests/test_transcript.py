@@ -92,3 +92,10 @@ def test_a_home_folder_behind_a_link_is_still_the_home_folder(tmp_path: Path) ->
     (tmp_path / "home").symlink_to(tmp_path / "real")
     session.source_path = session.source_path.replace("/real/", "/home/")
     assert texts(read(tmp_path / "home", session)) == ["Fix it", "Done."]
+
+
+def test_a_pipe_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    records, session = a_session(tmp_path)
+    records.path.unlink()
+    os.mkfifo(records.path)
+    assert "no plain file" in (read(tmp_path, session).problem or "")

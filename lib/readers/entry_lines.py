@@ -20,6 +20,8 @@ FIRST_WINDOW = 1 << 20
 LARGEST_WINDOW = 1 << 26
 """The most bytes of a file's end that are looked at."""
 
+_SOME = 1_000
+
 Take = Callable[[dict[str, Any]], list[Entry]]
 """The entries that a record adds, called in the order of the file."""
 
@@ -31,13 +33,13 @@ def read_lines(path: Path, new_take: Callable[[], Take], limit: int) -> Reading:
         window = FIRST_WINDOW
         while True:
             start = max(0, size - window)
-            reading = _read_from(file, start, size, new_take())
+            reading = _read_from(file, start, size, new_take(), limit)
             if start == 0 or len(reading.entries) >= limit or window >= LARGEST_WINDOW:
                 return newest(reading, limit)
             window *= 4
 
 
-def _read_from(file: FileIO, start: int, end: int, take: Take) -> Reading:
+def _read_from(file: FileIO, start: int, end: int, take: Take, limit: int) -> Reading:
     file.seek(start)
     content = file.read(end - start) or b""
     reading = Reading(from_start=start == 0, earlier=start > 0)
@@ -53,6 +55,9 @@ def _read_from(file: FileIO, start: int, end: int, take: Take) -> Reading:
         # A last line without its newline is still being written, unless it is whole.
         if line and (newline >= 0 or is_complete_json(line)):
             _take_line(line, start + at, number, take, reading)
+            # Of a million small records a page needs few, and memory holds no more.
+            if len(reading.entries) > 2 * limit + _SOME:
+                newest(reading, limit)
         at = stop + 1
     return reading
 
