@@ -35,9 +35,8 @@ _MEANINGS: dict[str, tuple[Turn, Process]] = {
 }
 ENDED = frozenset({"completed", "failed", "cancelled"})
 LIVE = frozenset({"running", "paused"})
-FRESH_MS = 20_000
-"""How long ago a log may have been read to its end to say that nothing more came."""
 SILENT_LOG_MS = 90_000
+"""Three times what passes between two lines of a server that watches over a session."""
 _MOST_SPECS = 50
 
 
@@ -86,11 +85,13 @@ def status_of(told: ServerSession, log: SessionLog | None, known: Session | None
 def is_lost(log: SessionLog | None, origin: Origin) -> bool:
     """Whether the server watches over a session that it calls running no more.
 
-    While it does, it writes a line every 30 seconds; a server that was restarted does not.
+    While it does, it writes a line every 30 seconds, which its stream leaves out: only a log that
+    was asked for, and that had been silent for long then, tells. A server that was restarted
+    writes none.
     """
-    if log is None or log.last_at is None or origin.now - log.read_at > FRESH_MS:
+    if log is None or log.last_at is None or not log.read_at:
         return False
-    return origin.now + origin.clock_offset_ms - log.last_at > SILENT_LOG_MS
+    return log.read_at + origin.clock_offset_ms - log.last_at > SILENT_LOG_MS
 
 
 def facts_of(

@@ -51,7 +51,7 @@ class SessionLog:
         """The server has written its last line."""
         self.lines = 0
         self.read_at = 0
-        """When it was last known to the end, by our clock."""
+        """When it was last asked for, by our clock; 0: only its stream was heard so far."""
         self._call: str | None = None
         self._is_speaking = False
         self._errors: deque[str] = deque(maxlen=_MOST_ERROR_LINES)

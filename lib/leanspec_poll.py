@@ -43,6 +43,8 @@ MOST_LOGS = 10
 """Logs that are read in one round."""
 MOST_READS = 3
 """How often the end of an ended session's log is looked for."""
+QUIET_MS = 40_000
+"""What a stream leaves out, the server's line every 30 seconds, is looked for after so long."""
 GATHER_SECONDS = 0.25
 """What streams bring within this time is written together."""
 CLOCK_SLACK_MS = 5_000
@@ -262,11 +264,8 @@ class Poller:
     def _write(self) -> None:
         kept = self._ours()
         with self._lock:
-            origin = self._origin()
-            for session_id in self._heard & self._logs.keys():
-                self._logs[session_id].read_at = origin.now
             answer, logs = self._answer, self._logs
-            kept.take(answer.sessions, logs, origin, complete=answer.complete)
+            kept.take(answer.sessions, logs, self._origin(), complete=answer.complete)
 
     def _running(self) -> list[ServerSession]:
         return [
@@ -311,7 +310,7 @@ class Poller:
         doubtful = [
             one
             for one in self._answer.sessions
-            if one.id not in self._heard
+            if (one.id not in self._heard or self._is_quiet(one.id))
             and (one.status in LIVE or (one.status == "pending" and one.protocol == "acp"))
         ]
         doubtful.sort(key=lambda one: self._logs[one.id].read_at if one.id in self._logs else 0)
@@ -319,6 +318,16 @@ class Poller:
         ended.sort(key=lambda one: one.ended_at or "", reverse=True)
         half = MOST_LOGS // 2
         return (doubtful[: max(half, MOST_LOGS - len(ended))] + ended)[:MOST_LOGS]
+
+    def _is_quiet(self, session_id: str) -> bool:
+        """Whether a stream has brought nothing for so long that the log should be asked for."""
+        found = self._logs.get(session_id)
+        if found is None or found.last_at is None:
+            return False
+        now = now_ms()
+        return (
+            now + self._offset_ms - found.last_at > QUIET_MS and now - found.read_at > QUIET_MS / 2
+        )
 
     def _has_unread_end(self, one: ServerSession) -> bool:
         if one.status not in ENDED or self._reads.get(one.id, 0) >= MOST_READS:

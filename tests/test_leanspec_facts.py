@@ -257,6 +257,12 @@ def test_a_running_session_of_a_restarted_server_is_unknown_after_a_while() -> N
     assert state_of(told(), log).status == "running"
 
 
+def test_a_stream_that_brings_nothing_says_nothing_about_who_watches_over_a_session() -> None:
+    log = log_of(("stdout", "still here"))
+    log.last_at = NOW - HOUR
+    assert state_of(told(), log).status == "running"
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [("running", "cancelled"), ("pending", "cancelled"), ("completed", "completed")],

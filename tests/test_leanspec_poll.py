@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import status
+from lib import leanspec_facts, leanspec_poll, status
 from lib.leanspec_facts import DELETED
 from lib.leanspec_live import Streams
 from lib.leanspec_poll import Poller
@@ -353,3 +353,21 @@ def test_a_daemon_that_is_told_to_end_does_so_in_mid_wait(
     watch.close()
     assert time.monotonic() - began < 3
     assert not [one for one in threading.enumerate() if one.name.startswith("leanspec")]
+
+
+def test_a_session_that_says_nothing_for_long_is_running_as_long_as_its_server_says_so(
+    leanspec_server: LeanSpecServer, file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server's own line comes every 30 seconds, and not by the stream.
+    monkeypatch.setattr(leanspec_facts, "SILENT_LOG_MS", 34_000)
+    monkeypatch.setattr(leanspec_poll, "QUIET_MS", 3_000)
+    watching = Watch(file_store, leanspec_server.url)
+    session = leanspec_server.run("print a; sleep 90")
+    watching.wait_for_status(session.id, "running")
+    until = time.monotonic() + 42
+    seen: set[str | None] = set()
+    while time.monotonic() < until:
+        seen.add(watching.status(session.id))
+        time.sleep(0.5)
+    watching.close()
+    assert seen == {"running"}
