@@ -29,6 +29,7 @@ from lib.figures import (
 )
 from lib.model import Action, Evidence, ServerRow, Session
 from lib.names import short_id
+from lib.parents import known_parent
 from lib.projects import project_names
 from lib.served import columns, differing, with_local
 from lib.specs import specs_of
@@ -387,4 +388,7 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         frame[column] = frame[column].astype("float64")
     frame["sample"] = frame["sample"].astype(bool)
     frame["project"] = project_names(frame["project_path"])
+    parents = dict(zip(frame["key"], frame["parent_key"], strict=True))
+    found = [known_parent(key, parents) for key in parents]
+    frame["parent_key"] = pd.Series(found, index=frame.index, dtype="object")
     return frame

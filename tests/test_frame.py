@@ -160,6 +160,15 @@ def test_what_nobody_looks_at_is_unknown_and_not_running(store: Store) -> None:
     assert row_of(store, "s1", later)["status"] == "running"
 
 
+def test_a_subagent_stands_for_itself_until_its_parent_is_known(store: Store) -> None:
+    child = a_session("s1/a", key="claude-code:s1/a", parent_key="claude-code:s1")
+    store.write(Batch(sessions=[child]))
+    assert load_sessions(store, NOW)["parent_key"].tolist() == [None]
+    store.write(Batch(sessions=[a_session("s1")]))
+    rows = load_sessions(store, NOW).set_index("key")
+    assert rows["parent_key"].to_dict() == {"claude-code:s1": None, child.key: "claude-code:s1"}
+
+
 def test_a_parent_row_sums_its_subagents_beside_its_own(store: Store) -> None:
     child = a_session("a", key="claude-code:s1/a", parent_key="claude-code:s1")
     call = a_call("a", session_key="claude-code:s1/a")
