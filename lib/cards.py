@@ -19,6 +19,7 @@ Row = Mapping[Hashable, Any]
 LONGEST_ERROR = 20_000
 """Characters of an error that are sent to the browser."""
 LONGEST_LINE = 300
+UNTITLED = "Untitled session"
 """Characters of a title or message that are sent to the browser."""
 SPECS_SHOWN = 3
 """Specs that a card names; of more it tells the number."""
@@ -254,7 +255,7 @@ def session_link(key: str, query: str = "") -> str:
 def title(row: Row) -> str:
     """The session's title in one line, or how it began."""
     found = text(row.get("title")) or text(row.get("first_prompt"))
-    return _line(found or "Untitled session")
+    return _line(found or UNTITLED)
 
 
 def _line(words: str) -> str:

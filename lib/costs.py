@@ -181,8 +181,13 @@ def largest(table: pd.DataFrame, most: int, rest: str = "Other") -> pd.DataFrame
     if len(table.columns) <= most:
         return table
     kept = table.iloc[:, : most - 1].copy()
-    kept[rest] = table.iloc[:, most - 1 :].sum(axis=1)
+    kept[unused(rest, kept.columns)] = table.iloc[:, most - 1 :].sum(axis=1)
     return kept
+
+
+def unused(name: str, names: Collection[object]) -> str:
+    """`name`, with stars behind it as long as there is one of that name."""
+    return name if name not in names else unused(f"{name}*", names)
 
 
 def weekday_by_hour(rows: pd.DataFrame, measure: str, zone: tzinfo) -> pd.DataFrame:

@@ -10,7 +10,9 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
+from lib.cards import UNTITLED
 from lib.frame import load_sessions, load_usage
+from lib.parents import DEEPEST
 from lib.store import Store
 
 Bucket = Literal["hour", "day", "week", "month"]
@@ -42,7 +44,6 @@ FIGURES = [
     "cache_savings_usd",
     "unpriced_requests",
 ]
-_DEEPEST = 8
 
 
 class Period(NamedTuple):
@@ -50,6 +51,12 @@ class Period(NamedTuple):
 
     start: pd.Timestamp | None
     end: pd.Timestamp | None
+
+    def within(self, whole: "Period") -> "Period":
+        """The part of this span that lies in `whole`."""
+        starts = [one for one in (self.start, whole.start) if one is not None]
+        ends = [one for one in (self.end, whole.end) if one is not None]
+        return Period(max(starts, default=None), min(ends, default=None))
 
     def previous(self) -> "Period | None":
         """The span of the same length before this one; None where this one has no start.
@@ -145,13 +152,14 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
     for column in DIMENSIONS.values():
         found[column] = found[column].astype("object").fillna(NONE)
+    found["title"] = found["title"].astype("object").fillna(UNTITLED)
     return found
 
 
 def _tops(parents: "pd.Series[str]") -> "pd.Series[str]":
     """Key of each session to that of the session at its top, as far as it is known."""
     tops = pd.Series(parents.index, index=parents.index, dtype="object")
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         above = tops.map(parents)
         has = above.notna() & above.isin(parents.index)
         if not has.any():

@@ -128,6 +128,17 @@ def test_small_parts_are_summed_up_as_other() -> None:
     assert costs.largest(table, 3) is table
 
 
+def test_a_part_that_is_called_as_the_sum_of_the_others_is_not_lost() -> None:
+    table = pd.DataFrame({"Other": [5], "b": [2], "c": [1]})
+    assert costs.largest(table, 2).to_dict("list") == {"Other": [5], "Other*": [3]}
+
+
+def test_cost_by_session_includes_those_without_a_title() -> None:
+    rows = a_ledger({"at": "2026-03-01", "cost_usd": 2.0})
+    found = costs.over_time(rows, "day", "title", "cost_usd", BERLIN)
+    assert found.to_numpy().tolist() == [[2.0]]
+
+
 def test_the_heat_map_has_every_hour_of_the_week_on_the_clocks_of_the_viewer() -> None:
     found = costs.weekday_by_hour(
         a_ledger({"at": "2026-03-01T23:30", "cost_usd": 2}), "cost_usd", BERLIN

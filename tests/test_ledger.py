@@ -151,3 +151,11 @@ def test_groups_stand_with_the_most_expensive_first() -> None:
     found = grouped(rows, ["model"])
     columns = ["model", "cost_usd", "total_tokens", "requests", "sessions"]
     assert found[columns].to_numpy().tolist() == [["dear", 4, 5, 2, 1], ["cheap", 1, 9, 1, 1]]
+
+
+def test_of_a_month_at_the_edge_of_a_period_only_the_part_in_it_counts() -> None:
+    whole = days(date(2026, 3, 10), date(2026, 4, 8), BERLIN)
+    march, april = (days(date(2026, one, 1), date(2026, one, 30), BERLIN) for one in (3, 4))
+    assert march.within(whole) == Period(whole.start, march.end)
+    assert april.within(whole) == Period(april.start, whole.end)
+    assert march.within(Period(None, None)) == march

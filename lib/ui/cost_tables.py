@@ -7,11 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from lib import ledger
-from lib.cards import money
+from lib.cards import UNTITLED, money
+from lib.costs import largest, unused
 from lib.ledger import DIMENSIONS, Dimension
 from lib.ui import charts, state
 from lib.ui.costs import DIMENSION_NAMES, HOUR_MS, Choice, as_text, painted
 from lib.ui.state import Shared
+
+MOST_COLUMNS = 40
+"""Of a pivot; a browser draws no more at ease."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(rows: pd.DataFrame, by: Dimension) -> None:
@@ -95,9 +100,11 @@ def pivot(rows: pd.DataFrame, choice: Choice) -> None:
     found = ledger.grouped(rows, by).pivot_table(
         index=by[0], columns=by[1], values=choice.measure, aggfunc="sum", fill_value=0
     )
-    found["All"] = found.sum(axis=1)
-    found = found.sort_values("All", ascending=False)
-    found.index.name = DIMENSION_NAMES[down]
+    whole = found.sum(axis=1).sort_values(ascending=False, kind="stable")
+    order = found.sum().sort_values(ascending=False, kind="stable").index
+    found = largest(found.loc[whole.index, order], MOST_COLUMNS)
+    found[unused("All", found.columns)] = whole
+    found.index.name = unused(DIMENSION_NAMES[down], found.columns)
     form = "dollar" if choice.unit == "usd" else "localized"
     config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
     st.dataframe(found, width="stretch", column_config=config)
@@ -109,6 +116,7 @@ def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
     frame = state.sessions_frame(shared.store).set_index("key")
     found = ledger.grouped(chosen, ["top_key"])
     found = found.join(frame[["duration_ms", "title", "agent_label"]], on="top_key")
+    found["title"] = found["title"].fillna(UNTITLED)
     found = found[found["duration_ms"].notna()].rename(columns={"agent_label": "tool"})
     found["hours"] = found["duration_ms"] / HOUR_MS
     if found.empty:
@@ -118,10 +126,10 @@ def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
 
 
 def exports(found: pd.DataFrame, name: str) -> None:
-    """Files with exactly the table that is shown."""
+    """Files with exactly the table that is shown; see `as_csv`."""
     place = st.container(horizontal=True)
     made = {
-        "CSV": ("text/csv", lambda: found.to_csv(index=False)),
+        "CSV": ("text/csv", lambda: as_csv(found)),
         "Parquet": ("application/vnd.apache.parquet", lambda: found.to_parquet(index=False)),
         "JSON": ("application/json", lambda: found.to_json(orient="records")),
     }
@@ -135,3 +143,12 @@ def exports(found: pd.DataFrame, name: str) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
+
+
+def as_csv(found: pd.DataFrame) -> str:
+    """The table with an apostrophe before each text that a spreadsheet would run as a formula."""
+    return found.map(_inert).rename(columns=_inert).to_csv(index=False)
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -120,7 +120,8 @@ def _custom(above: Any, zone: tzinfo, now: pd.Timestamp) -> Period:
 
 def _fitting(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> Bucket:
     start = period.start if period.start is not None else rows["at"].min()
-    length = now - start if pd.notna(start) else pd.Timedelta(0)
+    end = now if period.end is None else min(now, period.end)
+    length = end - start if pd.notna(start) else pd.Timedelta(0)
     if length <= pd.Timedelta(days=2):
         return "hour"
     if length <= pd.Timedelta(days=62):
@@ -288,9 +289,11 @@ def _selected(event: dict[str, Any], choice: Choice, said: Any) -> Period:
         moment.tz_localize(choice.zone, ambiguous=True, nonexistent="shift_forward")
         for moment in (min(moments), last)
     )
+    # Of a week or month at the edge, the bar is the part that lies in the period.
+    selected = Period(start, end).within(choice.period)
     # In a place of its own: what comes later would lose its state by an element more or less.
     said.caption(
-        f"The tables below show {start:%a %d %b %Y %H:%M} to {end:%a %d %b %Y %H:%M}, as selected "
-        "in the chart. Double-click in it for all."
+        f"The tables below show {selected.start:%a %d %b %Y %H:%M} to "
+        f"{selected.end:%a %d %b %Y %H:%M}, as selected in the chart. Double-click in it for all."
     )
-    return Period(start, end)
+    return selected

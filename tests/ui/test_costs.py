@@ -5,13 +5,14 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib import daemon, report
 from lib.model import Request, Session
 from lib.store import Batch, Store
-from lib.ui import state
+from lib.ui import cost_tables, state
 from lib.ui.costs import DIMENSION_NAMES
 from tests.ui.test_app import TOP, now_ms
 
@@ -107,6 +108,29 @@ def test_the_pivot_adds_up_to_the_same(store: Store) -> None:
     (table,) = [table.value for table in run(table="Pivot").dataframe]
     assert table["All"].sum() == pytest.approx(2.1)
     assert {"$alpha$", "beta"} == set(table.index)
+
+
+def test_a_subagent_whose_parent_is_not_known_counts_as_in_the_report(store: Store) -> None:
+    orphan = a_session("gone/a", turn="idle", parent_key="claude-code:gone")
+    store.write(Batch(sessions=[orphan], requests=[a_call("gone/a", input_tokens=100_000)]))
+    totals = report.totals_report(store, report.Scope(UTC), now_ms())
+    assert figure(run(), "Cost") == f"\\${totals['total']['cost_usd']:,.2f}" == "\\$2.40"
+
+
+def test_names_that_a_page_uses_itself_are_borne_in_a_pivot(store: Store) -> None:
+    project = a_session("odd", turn="idle", project_path="/w/Model")
+    calls = [a_call("odd", model=name, input_tokens=1) for name in ("All", "Project")]
+    calls[1].key += "2"
+    store.write(Batch(sessions=[project], requests=calls))
+    (table,) = [table.value for table in run(table="Pivot").dataframe]
+    assert table["All*"].sum() == pytest.approx(2.1)
+    assert {"All", "Project"} <= set(table.columns)
+
+
+def test_no_text_becomes_a_formula_in_a_spreadsheet() -> None:
+    found = pd.DataFrame({"title": ["=1+1", "@a", "fine"], "-x": [-1.5, 0.0, 2.0]})
+    told = cost_tables.as_csv(found).splitlines()
+    assert told == ["title,'-x", "'=1+1,-1.5", "'@a,0.0", "fine,2.0"]
 
 
 def test_the_sidebars_filters_narrow_the_figures(store: Store) -> None:
