@@ -44,11 +44,19 @@ class Beside:
         self._known: dict[str, dict[str, Any]] = {}
 
     def thread(self, name: str) -> dict[str, Any]:
-        """A thread's document; empty where there is none to read, or no thread of that name."""
+        """Whether a thread holds `messages`, and what it was forked from; empty where there is
+        none to read, or no thread of that name.
+        """
         if not name.startswith("T-") or "/" in name or "\\" in name or "\0" in name:
             return {}
         if name not in self._known:
-            self._known[name] = self._read(name)
+            told = self._read(name)
+            # No more of it: a thread may have hundreds beside it, of megabytes each.
+            self._known[name] = {
+                "messages": bool(told.get("messages")),
+                "originThreadID": told.get("originThreadID"),
+                "forkPointIndex": told.get("forkPointIndex"),
+            }
         return self._known[name]
 
     def owner_of(self, thread: dict[str, Any], name: str, index: int) -> str:

@@ -5,6 +5,7 @@ take these sessions over into their database and leave the files; the database's
 The format is that of `session/storage.rs` of 1.9 and of `session/legacy.rs` since.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,7 @@ class Parser:
 def _unread(path: Path) -> Session:
     """A session known by its file's name, which says when it began."""
     own = path_name(path.stem)
-    day, _, time = own.partition("_")
-    began = as_time(f"{day}T{time}") if len(day) == 8 and len(time) == 6 else None
+    began = _began(own)
     return Session(
         key=key_of(own, began),
         agent=AGENT,
@@ -126,3 +126,11 @@ def _unread(path: Path) -> Session:
         turn="idle",
         flags=[HIDDEN_REQUESTS, NO_RUNNING_TOOL],
     )
+
+
+def _began(name: str) -> int | None:
+    """When a session began, by its name: `generate_session_id` takes the machine's own clock."""
+    try:
+        return as_time(datetime.strptime(name, "%Y%m%d_%H%M%S").astimezone().isoformat())
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -323,6 +325,26 @@ def test_a_session_before_the_database_is_told(tmp_path: Path) -> None:
     assert one.flags == [AGGREGATE, HIDDEN_REQUESTS, MISSING_MODEL, NO_RUNNING_TOOL]
     (call,) = facts.requests
     assert (tokens(call), call.model) == ((900, 90, 0, 0, 0), None)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"), [("UTC", 20), ("Europe/Berlin", 19), ("America/New_York", 24)]
+)
+def test_the_name_of_an_old_file_is_a_time_on_this_machine_s_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str, hour: int
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        one = told(goose.read(old_file(tmp_path, [header()]), None))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    midnight = datetime(2025, 3, 25, tzinfo=UTC)
+    assert (
+        one.started_at
+        == (midnight + timedelta(hours=hour, minutes=6, seconds=15)).timestamp() * 1000
+    )
 
 
 def test_a_session_that_the_database_took_over_is_the_same(tmp_path: Path) -> None:
