@@ -13,12 +13,12 @@ from streamlit.components.v2 import component
 from lib import cards, frame, transcript_view
 from lib.cards import Row, View
 from lib.entries import Level
+from lib.markdown import plain
 from lib.model import Session
 from lib.server_log import is_of_server, read_server_log
 from lib.settings import settings
 from lib.transcript import FIRST_LIMIT, LARGEST_LIMIT, Transcript, read_transcript
 from lib.transcript_view import KINDS, LEVELS, Wanted
-from lib.ui.plain import plain
 from lib.ui.state import Shared, now, now_ms, viewer_zone
 
 PARAMETER = "session"
