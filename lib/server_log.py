@@ -57,7 +57,7 @@ def read_server_log(
     session_id = session.key.partition(":")[2]
     try:
         with Client(url, setting.token, SECONDS) as client:
-            lines = client.logs(session_id)
+            lines = client.logs(session_id)[-MOST_LINES:]
             offset = client.clock_offset_ms or 0
     except LeanSpecError as error:
         return Transcript(problem=f"Its log can't be read from {setting.name}: {error}")
@@ -73,6 +73,7 @@ def read_lines(lines: Sequence[LogLine], clock_offset_ms: int = 0) -> Reading:
         at = as_time(line.timestamp)
         moment = None if at is None else at - clock_offset_ms
         log.add(line, moment, line.id or number)
+    log.fall_silent()
     return Reading(entries=log.entries, from_start=len(lines) < MOST_LINES)
 
 
@@ -81,15 +82,15 @@ class _Log:
         self.entries: list[Entry] = []
         self._calls = Calls()
         self._speaking: str | None = None
-        """The kind of chunk that the newest entry grows by."""
-        self._words = ""
-        """What that entry was made of: its text has lost the spaces at its ends."""
+        """The kind of chunk that the newest entry is to be made of."""
+        self._words: list[str] = []
+        """Those chunks. Cleaned once, when all are there: each time would take too long."""
 
     def add(self, line: LogLine, at: int | None, place: int) -> None:
         """Take in one line."""
         sent = _sent(line.message)
         if sent is None:
-            self._speaking = None
+            self.fall_silent()
             level = _LEVELS.get(line.level, "info")
             if line.message.startswith('{"jsonrpc"'):
                 level = "debug"
@@ -101,10 +102,18 @@ class _Log:
             one.place = one.line = place
         self.entries += found
 
+    def fall_silent(self) -> None:
+        """No more chunks follow the newest one."""
+        if self._speaking is not None:
+            last = self.entries[-1]
+            whole = entry(last.kind, "".join(self._words), last.at)
+            last.text, last.omitted = whole.text, whole.omitted
+            self._speaking = None
+
     def _by_protocol(self, sent: dict[str, Any], at: int | None) -> list[Entry]:
         parameters = as_object(sent.get("params"))
         if sent.get("__acp_method") == "session/request_permission":
-            self._speaking = None
+            self.fall_silent()
             wanted = as_text(as_object(parameters.get("toolCall")).get("title"), 200)
             asked = f"Permission is asked for: {wanted}" if wanted else "Permission is asked for"
             return [notice(asked, at, level="warning")]
@@ -112,7 +121,7 @@ class _Log:
         kind = str(update.get("sessionUpdate") or update.get("type"))
         if kind in _CHUNKS:
             return self._chunk(kind, update, at)
-        self._speaking = None
+        self.fall_silent()
         match kind:
             case "tool_call":
                 return self._call(update, at)
@@ -130,13 +139,11 @@ class _Log:
         if not isinstance(text, str):
             return []
         if self._speaking == kind:
-            self._words += text
-            last = self.entries[-1]
-            grown = entry(last.kind, self._words, last.at)
-            last.text, last.omitted = grown.text, grown.omitted
+            self._words.append(text)
             return []
-        self._speaking, self._words = kind, text
-        return [entry(_CHUNKS[kind], text, at)]
+        self.fall_silent()
+        self._speaking, self._words = kind, [text]
+        return [entry(_CHUNKS[kind], "", at)]
 
     def _call(self, update: dict[str, Any], at: int | None) -> list[Entry]:
         title = as_text(update.get("title"), 200) or update.get("kind")

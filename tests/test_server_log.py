@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.entries import Entry
+from lib.entries import LONGEST_TEXT, Entry
 from lib.leanspec_answers import LogLine
 from lib.leanspec_facts import AGENT, key_of
 from lib.model import Session
@@ -85,6 +85,12 @@ def test_chunks_of_an_answer_are_one_entry_and_keep_their_spaces() -> None:
         ("answer", "One two\n three"),
     ]
     assert entries[0].at == 1_795_359_599_000
+
+
+def test_a_thousand_long_chunks_are_one_entry_with_what_was_left_out_counted() -> None:
+    chunk = sent("agent_message_chunk", content={"text": "word\n" * 4_000})
+    (entry,) = read_lines([chunk] * 1_000).entries
+    assert (len(entry.text), entry.omitted) == (LONGEST_TEXT, 20_000_000 - LONGEST_TEXT)
 
 
 @given(st.lists(st.builds(LogLine, level=st.text(max_size=6), message=st.text(max_size=40))))
