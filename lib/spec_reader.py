@@ -28,6 +28,10 @@ _HEAD_BYTES = 16_384
 """Of the other specs only the beginning is read, to see what they depend on."""
 
 
+_MOST_HEADS = 40 * _HEAD_BYTES
+"""Characters of beginnings that are parsed for one spec: a second or two."""
+
+
 class SpecError(Exception):
     """Why a spec can't be shown, in words for people."""
 
@@ -55,7 +59,9 @@ def read(project_path: str, name: str) -> Spec:
     spec = from_markdown(name, _text(readme, folder, _MAXIMUM_BYTES), path_name(readme))
     if named.parent.parent.name == _ARCHIVED:
         spec.status = _ARCHIVED
-    spec.required_by = _required_by(folder, name)
+    spec.required_by, unread = _required_by(folder, name)
+    if unread:
+        spec.problems.append(f"Whether {unread:,} other specs depend on it was not looked at.")
     for path in _other_files(readme.parent):
         try:
             spec.sub_specs.append(
@@ -111,18 +117,24 @@ def _readme(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _required_by(folder: Path, name: str) -> list[str]:
-    """The specs whose frontmatter says that they depend on `name`."""
+def _required_by(folder: Path, name: str) -> tuple[list[str], int]:
+    """The specs whose frontmatter says that they depend on `name`, and how many were too much."""
     found: list[str] = []
+    room, unread = _MOST_HEADS, 0
     for other in _names_below(folder):
         try:
             head = _text(folder / other / README, folder, _HEAD_BYTES)
         except SpecError:
             continue
         # Most don't, and parsing YAML is what takes time.
-        if other != name and name in head and name in depends_on(head):
+        if other == name or name not in head:
+            continue
+        room -= len(head)
+        if room < 0:
+            unread += 1
+        elif name in depends_on(head):
             found.append(other)
-    return found
+    return found, unread
 
 
 def _other_files(folder: Path) -> list[Path]:

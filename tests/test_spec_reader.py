@@ -208,3 +208,13 @@ def test_no_name_reads_anything_but_a_spec(
 def test_a_name_is_no_path(project: Path, name: str) -> None:
     with pytest.raises(SpecError, match="can't be the name"):
         spec_reader.read(str(project), name)
+
+
+def test_more_dependencies_than_can_be_read_in_time_are_said(project: Path) -> None:
+    write(project / "specs/001-a")
+    head = "depends_on:\n" + "  - 001-a\n" * 1_500
+    for number in range(100, 160):
+        write(project / f"specs/{number}-b", head=head)
+    spec = spec_reader.read(str(project), "001-a")
+    assert len(spec.required_by) == 43
+    assert spec.problems == ["Whether 17 other specs depend on it was not looked at."]
