@@ -168,7 +168,8 @@ class _Database:
         for number, role, at, shown, content in self._connection.execute(
             f"SELECT id, role, {self._created()}, {metadata}, "  # noqa: S608
             "CASE WHEN length(content_json) <= ? THEN cast(content_json AS blob) END "
-            f"FROM messages WHERE session_id = ? ORDER BY {self._created()}, id",
+            "FROM messages WHERE session_id = ? AND id IS NOT NULL "
+            f"ORDER BY {self._created()}, id",
             (_MAXIMUM_RECORD, session_id),
         ):
             is_new = number > self._before.messages
@@ -261,7 +262,8 @@ class _Database:
             return []
         wanted = ", ".join(name if name in columns else "null" for name in _LEDGER_COLUMNS)
         rows = self._connection.execute(
-            f"SELECT {wanted} FROM usage_ledger WHERE session_id = ? ORDER BY id",  # noqa: S608
+            f"SELECT {wanted} FROM usage_ledger "  # noqa: S608
+            "WHERE session_id = ? AND id IS NOT NULL ORDER BY id",
             (session_id,),
         )
         return [dict(zip(_LEDGER_COLUMNS, row, strict=True)) for row in rows]
@@ -269,7 +271,10 @@ class _Database:
     def _last(self, table: str) -> int:
         if "id" not in self._columns[table]:
             return 0
-        return int(self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0)  # noqa: S608
+        last = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]  # noqa: S608
+        if last is not None and not isinstance(last, int):
+            raise DamagedDatabase(_NOT_GOOSE)
+        return last or 0
 
     def _skip(self, reason: str) -> None:
         self._state.skipped[reason] = self._state.skipped.get(reason, 0) + 1

@@ -178,3 +178,22 @@ def test_hostile_lines_of_an_old_file_are_skipped_with_a_reason(tmp_path: Path):
     assert facts.state.skipped[lines.TOO_LONG] == 1
     assert sum(facts.state.skipped.values()) == 5
     assert told(facts) == told(goose.read(old_file(tmp_path, OLD), None))
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [("'x'", "not a layout"), ("x'00'", "not a layout"), ("1.5", "not a layout"), ("null", None)],
+)
+def test_messages_whose_numbers_are_none_break_nothing(
+    tmp_path: Path, number: str, error: str | None
+) -> None:
+    path = tmp_path / "sessions.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE sessions (id); INSERT INTO sessions VALUES ('a');"
+            "CREATE TABLE messages (id, session_id, role, content_json);"
+            f"INSERT INTO messages VALUES ({number}, 'a', 'user', '[]');"
+        )
+    told_error = goose.read(path, None).state.error
+    assert (told_error or "").startswith(error or "")
+    assert bool(told_error) == bool(error)
