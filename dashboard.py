@@ -45,6 +45,7 @@ page = st.navigation(
         ),
         st.Page("pages/launch.py", title="New session", icon="➕", url_path="launch"),
         st.Page("pages/costs.py", title="Costs", icon="💰", url_path="costs"),
+        st.Page("pages/failures.py", title="Failures", icon="🧯", url_path="failures"),
         st.Page("pages/machines.py", title="Machines", icon="🖥️", url_path="machines"),
         st.Page("pages/actions.py", title="Action log", icon="🧾", url_path="actions"),
         st.Page("pages/quality.py", title="Data quality", icon="🔎", url_path="quality"),

@@ -133,7 +133,7 @@ def _base(top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.Series:
 def _holds(top: pd.DataFrame, word: str) -> pd.Series:
     found = pd.Series(False, index=top.index)
     for column in _SEARCHED:
-        values = top[column].fillna("").astype(str)
+        values = top[column].astype(object).fillna("").astype(str)
         found |= values.str.lower().str.contains(word, regex=False)
     return found
 

@@ -1,6 +1,6 @@
-"""The tables of the Costs page, their exports, and cost against duration."""
+"""The tables of the Costs page, and cost against duration."""
 
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -12,11 +12,11 @@ from lib.costs import largest, unused
 from lib.ledger import DIMENSIONS, Dimension
 from lib.ui import charts, state
 from lib.ui.costs import DIMENSION_NAMES, HOUR_MS, Choice, as_text, painted
+from lib.ui.exports import exports
 from lib.ui.state import Shared
 
 MOST_COLUMNS = 40
 """Of a pivot; a browser draws no more at ease."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(rows: pd.DataFrame, by: Dimension) -> None:
@@ -123,32 +123,3 @@ def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
         st.info("No session of this period has ended.")
         return
     st.plotly_chart(charts.dots(found, painted(rows, "agent_label")), key="dots", width="stretch")
-
-
-def exports(found: pd.DataFrame, name: str) -> None:
-    """Files with exactly the table that is shown; see `as_csv`."""
-    place = st.container(horizontal=True)
-    made = {
-        "CSV": ("text/csv", lambda: as_csv(found)),
-        "Parquet": ("application/vnd.apache.parquet", lambda: found.to_parquet(index=False)),
-        "JSON": ("application/json", lambda: found.to_json(orient="records")),
-    }
-    for label, (kind, make) in made.items():
-        place.download_button(
-            label,
-            data=cast("Any", make),
-            file_name=f"{name}.{label.lower()}",
-            mime=kind,
-            key=f"{name}-{label}",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-
-
-def as_csv(found: pd.DataFrame) -> str:
-    """The table with an apostrophe before each text that a spreadsheet would run as a formula."""
-    return found.map(_inert).rename(columns=_inert).to_csv(index=False)
-
-
-def _inert(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from lib import daemon, report
 from lib.model import Request, Session
 from lib.store import Batch, Store
-from lib.ui import cost_tables, state
+from lib.ui import exports, state
 from lib.ui.costs import DIMENSION_NAMES
 from tests.ui.test_app import TOP, now_ms
 
@@ -129,7 +129,7 @@ def test_names_that_a_page_uses_itself_are_borne_in_a_pivot(store: Store) -> Non
 
 def test_no_text_becomes_a_formula_in_a_spreadsheet() -> None:
     found = pd.DataFrame({"title": ["=1+1", "@a", "fine"], "-x": [-1.5, 0.0, 2.0]})
-    told = cost_tables.as_csv(found).splitlines()
+    told = exports.as_csv(found).splitlines()
     assert told == ["title,'-x", "'=1+1,-1.5", "'@a,0.0", "fine,2.0"]
 
 
