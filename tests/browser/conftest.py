@@ -39,9 +39,12 @@ class App(NamedTuple):
     log: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all browser tests; raises MissingTool when there is none."""
+    """One Chromium for the tests of a module; raises MissingTool when there is none.
+
+    Not for longer: as long as Playwright runs, nothing else in this thread can use asyncio.
+    """
     arguments = [*CHROMIUM_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
