@@ -32,7 +32,14 @@ from lib.model import ServerProject
 from lib.servers import is_loopback
 
 Kind = Literal[
-    "unreachable", "refused", "no-leanspec", "not-found", "rejected", "timeout", "too-large"
+    "unreachable",
+    "broken-off",
+    "refused",
+    "no-leanspec",
+    "not-found",
+    "rejected",
+    "timeout",
+    "too-large",
 ]
 Value = TypeVar("Value")
 
@@ -47,7 +54,8 @@ class LeanSpecError(Exception):
     """A call that failed: `kind` says how, the text says why, where it can in the server's words.
 
     `refused`: the token is missing or wrong. `no-leanspec`: something else answers there.
-    `rejected`: the server would not or could not do it.
+    `rejected`: the server would not or could not do it. `unreachable`: nothing was asked, while
+    what was asked by a call that ended as `broken-off` or `timeout` may have been done.
     """
 
     def __init__(self, kind: Kind, message: str):
@@ -75,14 +83,25 @@ class Client:
         self.seconds = seconds
         """What one call may take in all; may be set between calls."""
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            # Making a TLS context takes longer than a call, and plain HTTP needs none.
-            verify=parts.scheme == "https",
-            # A proxy has no way to this machine's own loopback.
-            trust_env=not is_loopback(parts.hostname),
-            timeout=seconds,
-        )
+        headers = {"Accept-Encoding": "gzip"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            self._http = httpx.AsyncClient(
+                headers=headers,
+                # Making a TLS context takes longer than a call, and plain HTTP needs none.
+                verify=parts.scheme == "https",
+                # A proxy has no way to this machine's own loopback.
+                trust_env=not is_loopback(parts.hostname),
+                timeout=seconds,
+            )
+        except (OSError, ValueError, ImportError, httpx.InvalidURL):
+            # The message may hold the password of a proxy.
+            raise LeanSpecError(
+                "unreachable",
+                f"{self.url} can't be asked: a variable of this machine's environment names a "
+                "proxy, or a file of certificates, that can't be used.",
+            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -250,7 +269,9 @@ class Client:
             raise LeanSpecError(
                 "timeout", f"No whole answer from {self.url} within {self.seconds:g} s."
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            raise LeanSpecError("broken-off", self._unreachable(error)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise LeanSpecError("unreachable", self._unreachable(error)) from None
         if response.is_error:
             raise self._failure(response, content)
@@ -273,6 +294,9 @@ class Client:
         raise LeanSpecError("no-leanspec", self._foreign("it redirects without end"))
 
     async def _content(self, response: httpx.Response) -> bytes:
+        if response.headers.get("content-encoding", "gzip").lower() not in ("gzip", "identity"):
+            # One coding grows a thousandfold at most; one inside another fills any memory.
+            raise LeanSpecError("no-leanspec", self._foreign("it packs its answers unasked"))
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk

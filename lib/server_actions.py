@@ -27,6 +27,7 @@ _STATES: dict[str, ActionState] = {
     "not-found": "refused",
     # It may have been done nevertheless.
     "timeout": "unverified",
+    "broken-off": "unverified",
 }
 
 Wait = Callable[[float], bool]

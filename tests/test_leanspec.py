@@ -1,20 +1,19 @@
 """The client: with a real server where that can show it, with a hostile one where it can't."""
 
+import gzip
 import itertools
 import socket
 import time
+import tracemalloc
 from collections.abc import Generator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lib import leanspec
 from lib.leanspec import Client, LeanSpecError
-from lib.leanspec_answers import ServerSession, message_of, readable, whole
 from lib.model import ServerProject
 from tests.hostile_server import HostileServer, content_of, hostile_server, json_of
 from tests.leanspec_server import LeanSpecServer, running_server
@@ -218,6 +217,47 @@ def test_a_flood_is_given_up_before_it_fills_the_memory(
     assert "larger than 2 MB" in str(failure)
 
 
+def test_a_small_answer_that_unpacks_to_any_size_is_not_unpacked(hostile: HostileServer) -> None:
+    packed = gzip.compress(gzip.compress(bytes(64 * 1024**2)))
+    assert len(packed) < 1024
+    answer = content_of(packed, "application/json", 200, **{"Content-Encoding": "gzip, gzip"})
+    hostile.answer("/health", answer)
+    tracemalloc.start()
+    failure = failure_of(hostile.url)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert failure.kind == "no-leanspec"
+    assert most < 16 * 1024**2
+
+
+def test_an_answer_that_is_packed_once_is_read(hostile: HostileServer) -> None:
+    packed = gzip.compress(b'{"status": "ok", "version": "9"}')
+    answer = content_of(packed, "application/json", 200, **{"Content-Encoding": "gzip"})
+    hostile.answer("/health", answer)
+    with Client(hostile.url) as client:
+        assert client.version() == "9"
+
+
+def test_an_answer_that_breaks_off_is_not_the_same_as_no_server(hostile: HostileServer) -> None:
+    def hang_up(request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+
+    hostile.answer("/health", hang_up)
+    assert failure_of(hostile.url).kind == "broken-off"
+
+
+@pytest.mark.parametrize("proxy", ["ftp://sesame@proxy:1", "http://[::1", "socks5://proxy:1"])
+def test_a_proxy_that_can_not_be_used_is_told_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(LeanSpecError) as caught:
+        Client("http://harbour.test")
+    assert caught.value.kind == "unreachable"
+    assert "names a proxy" in str(caught.value)
+    assert "sesame" not in str(caught.value)
+
+
 def test_a_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         failure = failure_of(f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -337,37 +377,3 @@ def test_a_name_with_slashes_stays_one_segment(hostile: HostileServer) -> None:
     with Client(hostile.url) as client, pytest.raises(LeanSpecError):
         client.session("../projects?x=1")
     assert hostile.seen[0][0] == "/api/sessions/..%2Fprojects%3Fx%3D1"
-
-
-@given(st.binary(max_size=300))
-def test_any_bytes_are_a_message_of_one_line(content: bytes) -> None:
-    said = message_of("application/json", content)
-    assert len(said) <= 300
-    assert "\n" not in said
-
-
-@given(
-    st.lists(
-        st.dictionaries(
-            st.sampled_from(ServerSession.__struct_fields__),
-            st.recursive(
-                st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                lambda inner: (
-                    st.lists(inner, max_size=2)
-                    | st.dictionaries(st.text(max_size=9), inner, max_size=2)
-                ),
-                max_leaves=4,
-            ),
-        ),
-        max_size=4,
-    )
-)
-def test_any_sessions_are_read_or_counted(items: list[dict[str, object]]) -> None:
-    import msgspec
-
-    raw = whole(msgspec.json.encode(items), list[msgspec.Raw])
-    answer = readable(raw)
-    named = [item for item in items if isinstance(item.get("id"), str)]
-    assert [one.id for one in answer.sessions] == [item["id"] for item in named]
-    nameless = len(items) - len(named)
-    assert answer.unreadable.get("a session without an id", 0) == nameless

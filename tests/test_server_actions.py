@@ -1,6 +1,7 @@
 """Every action on sessions of a real server, whose runners are real processes."""
 
 from collections.abc import Generator
+from http.server import BaseHTTPRequestHandler
 
 import psutil
 import pytest
@@ -175,6 +176,18 @@ def test_an_effect_that_does_not_show_is_told(
     hostile.answer("/api/sessions/s", json_of({"message": "no more"}, 404))
     gone = desk.do("stop", key)
     assert (gone.state, gone.outcome) == ("unverified", "How it is now can't be seen: no more")
+
+
+def test_what_may_have_been_done_when_the_answer_broke_off_is_not_called_failed(
+    desk: Desk, hostile: HostileServer
+) -> None:
+    def hang_up(request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+
+    desk.servers = [a_setting(hostile.url)]
+    hostile.answer("/api/sessions", hang_up)
+    created = desk.do("create", None, arguments={"server": hostile.url, "project_path": "/p"})
+    assert created.state == "unverified"
 
 
 def test_a_session_that_was_made_and_not_started_is_told(
