@@ -13,6 +13,8 @@ Value = TypeVar("Value")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LONGEST_MESSAGE = 300
+NAMELESS = "a session without an id"
+"""Why a session could not be read at all; it may be any."""
 
 
 class Health(msgspec.Struct):
@@ -134,7 +136,7 @@ def _salvaged(item: msgspec.Raw) -> tuple[ServerSession | None, list[str]]:
         fields = msgspec.json.decode(item, type=dict[str, Any])
         session = ServerSession(id=msgspec.convert(fields.pop("id", None), str))
     except msgspec.MsgspecError:
-        return None, ["a session without an id"]
+        return None, [NAMELESS]
     reasons: list[str] = []
     for field in msgspec.structs.fields(ServerSession):
         if field.name in fields:

@@ -16,7 +16,7 @@ import msgspec
 
 from lib.collector import now_ms
 from lib.leanspec import Client, LeanSpecError
-from lib.leanspec_answers import ServerSession, Sessions
+from lib.leanspec_answers import NAMELESS, ServerSession, Sessions
 from lib.leanspec_facts import ENDED, LIVE, Origin, key_of, status_of
 from lib.leanspec_keep import Kept
 from lib.leanspec_live import Listener, Payload, Streams
@@ -50,6 +50,7 @@ GATHER_SECONDS = 0.25
 CLOCK_SLACK_MS = 5_000
 """A server's clock that is off by less counts as right: HTTP tells the time in whole seconds."""
 _MOST_PROJECTS = 10
+_NO_ANSWER = frozenset({"unreachable", "broken-off", "timeout"})
 _STATES: dict[str, Literal["refused", "no-leanspec"]] = {
     "refused": "refused",
     "no-leanspec": "no-leanspec",
@@ -115,9 +116,13 @@ class Poller:
         self._woken.set()
 
     def _run(self) -> None:
-        with Client(self._setting.url, self._setting.token, CALL_SECONDS) as client:
-            while not self._stopping.is_set():
-                self._wait(self._round(client))
+        while not self._stopping.is_set():
+            try:
+                with Client(self._setting.url, self._setting.token, CALL_SECONDS) as client:
+                    while not self._stopping.is_set():
+                        self._wait(self._round(client))
+            except LeanSpecError as error:
+                self._wait(self._failed("unreachable", str(error)))
         self._streams.want(self._setting.url, (), self._listener())
         with contextlib.suppress(StoreError):
             self._silence()
@@ -265,7 +270,10 @@ class Poller:
         kept = self._ours()
         with self._lock:
             answer, logs = self._answer, self._logs
-            kept.take(answer.sessions, logs, self._origin(), complete=answer.complete)
+            nameless = NAMELESS in answer.unreadable
+            kept.take(
+                answer.sessions, logs, self._origin(), complete=answer.complete and not nameless
+            )
 
     def _running(self) -> list[ServerSession]:
         return [
@@ -350,6 +358,8 @@ class Poller:
         """Read the logs of `sessions`; return whether any could be read."""
         some = False
         for one in sessions:
+            if self._stopping.is_set():
+                break
             if one.status in ENDED:
                 self._reads[one.id] = self._reads.get(one.id, 0) + 1
             found = SessionLog()
@@ -359,7 +369,9 @@ class Poller:
             except LeanSpecError as error:
                 # The list of sessions tells whether the server is there; one log does not.
                 log.info("%s: log of %s: %s", self._setting.name, one.id, error)
-                break
+                if error.kind in _NO_ANSWER:
+                    break
+                continue
             for line in lines:
                 found.add(line.level, line.message, line.timestamp)
             with self._lock:

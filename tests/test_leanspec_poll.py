@@ -315,6 +315,31 @@ def test_fields_that_can_not_be_read_are_told_on_the_server(
     )
 
 
+def test_a_session_is_not_called_deleted_while_one_without_an_id_may_be_it(
+    hostile: HostileServer, file_store: Store
+) -> None:
+    hostile.answer("/api/sessions", json_of([{"id": "one", "status": "running"}]))
+    watch = Watch(file_store, hostile.url)
+    watch.wait_for_status("one", "running")
+    hostile.answer("/api/sessions", json_of([{"id": 1, "status": "running"}]))
+    watch.poller.soon()
+    wait_for(lambda: watch.rows[-1].error is not None)
+    watch.close()
+    assert DELETED not in getattr(watch.session("one"), "flags", [DELETED])
+
+
+def test_a_log_that_can_not_be_read_hides_no_other(
+    hostile: HostileServer, file_store: Store
+) -> None:
+    told = [{"id": name, "status": "running"} for name in ("bad", "good")]
+    hostile.answer("/api/sessions", json_of(told))
+    hostile.answer("/api/sessions/bad/logs", json_of({"message": "no log"}, 500))
+    hostile.answer("/api/sessions/good/logs", json_of([{"level": "stdout", "message": "ahoy"}]))
+    watch = Watch(file_store, hostile.url)
+    wait_for(lambda: getattr(watch.session("good"), "last_message", None) == "ahoy")
+    watch.close()
+
+
 def test_a_clock_that_is_an_hour_off_leaves_durations_right(
     hostile: HostileServer, file_store: Store
 ) -> None:
