@@ -71,6 +71,7 @@ class Servers:
             try:
                 if known is None:
                     mine = [one for one in self._store.servers() if self._is_mine(one)]
+                    self._leave([row.url for row in mine])
                     known = {row.url: row for row in mine}
                 if (now := servers.stamp(self._config, self._environ)) != stamp:
                     stamp = now
@@ -85,6 +86,19 @@ class Servers:
 
     def _is_mine(self, row: ServerRow) -> bool:
         return row.machine == self._config.machine
+
+    def _leave(self, urls: list[str]) -> None:
+        """Believe no longer what an earlier daemon, if it was killed, left of servers that nobody
+        follows now.
+        """
+        from lib.leanspec_keep import Kept  # noqa: PLC0415 - a daemon without servers needs it not
+
+        configured = servers.configured(self._config, self._environ).servers
+        followed = {one.url for one in configured if one.on}
+        for url in urls:
+            if url not in followed:
+                kept = Kept(self._store, url, self._config.machine, lambda _key, _url: True)
+                kept.silence(now_ms())
 
     def _follow(self, known: Mapping[str, ServerRow]) -> None:
         """Take up the configuration as it is now."""

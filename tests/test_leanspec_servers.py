@@ -12,10 +12,10 @@ import pytest
 
 from lib import servers
 from lib.leanspec_servers import Servers
-from lib.model import ServerRow
+from lib.model import Evidence, ServerRow, Session
 from lib.servers import ServerSetting
 from lib.settings import PROJECT_FOLDER, Settings
-from lib.store import Store
+from lib.store import Batch, Store
 from tests.leanspec_server import LeanSpecServer, running_server
 from tests.test_leanspec_poll import wait_for
 
@@ -68,6 +68,43 @@ def test_a_server_is_followed_as_soon_as_it_is_saved_until_it_is_removed(
     servers.remove(config, setting.url)
     wait_for(lambda: row_of(file_store, setting.url) is None)
     assert turns(file_store)[made.id] == "unknown"
+
+
+def test_a_proxy_that_can_not_be_used_is_told_on_the_server(
+    followed: Servers, file_store: Store, config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "ftp://proxy:1")
+    servers.save(config, ServerSetting(url="http://harbour.test", name="harbour"))
+    wait_for_state(file_store, "http://harbour.test", "unreachable")
+    assert "names a proxy" in str(getattr(row_of(file_store, "http://harbour.test"), "error", None))
+
+
+def test_what_a_killed_daemon_left_running_is_unknown_when_nobody_follows_its_server(
+    file_store: Store, config: Settings, tmp_path: Path
+) -> None:
+    url = "http://127.0.0.1:9"
+    session = Session(
+        key="leanspec:s",
+        agent="leanspec",
+        session_id="s",
+        machine="desk",
+        server=url,
+        turn="running",
+    )
+    claim = Evidence(
+        session_key="leanspec:s",
+        source="leanspec-server",
+        agent="leanspec",
+        session_id="s",
+        machine="desk",
+        process="alive",
+    )
+    file_store.write(Batch(sessions=[session], evidence=[claim]))
+    file_store.save_servers("desk", [ServerRow(machine="desk", url=url, name="gone", state="ok")])
+    following = Servers(file_store, config, {"HOME": str(tmp_path)})
+    following.start()
+    wait_for(lambda: turns(file_store) == {"s": "unknown"}, lambda: turns(file_store))
+    following.close()
 
 
 def test_a_session_that_two_addresses_of_one_server_tell_of_belongs_to_one(
