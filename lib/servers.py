@@ -23,6 +23,7 @@ import tomllib
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -181,7 +182,10 @@ def base_url(text: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host of a URL is this machine itself."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def default_name(url: str) -> str:

@@ -388,3 +388,8 @@ def test_every_entry_becomes_a_server_or_a_problem(entries: list[Any]) -> None:
         told = any(f"entry {number}:" in problem for problem in found.problems)
         written = entry if isinstance(entry, str) else getattr(entry, "get", {}.get)("url")
         assert told or base_url(str(written)) in urls
+
+
+def test_only_an_address_of_this_machine_is_loopback() -> None:
+    hosts = ("localhost", "127.8.9.10", "::1", "127.harbour.test", "10.0.0.1")
+    assert [servers.is_loopback(host) for host in hosts] == [True] * 3 + [False] * 2
