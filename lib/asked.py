@@ -68,7 +68,9 @@ def control(
 def request(
     action_id: str, kind: ActionKind, row: Mapping[Hashable, Any], by: str, now: int
 ) -> Action:
-    """An action on the session of a row, refused at once where the row does not permit it."""
+    """An action on the session of a row, refused at once where the row does not permit it, or
+    where the same is under way: two viewers who retry a session mean one new session.
+    """
     action = Action(
         id=action_id,
         at=now,
@@ -79,7 +81,10 @@ def request(
         target=f"#{row['short_id']} {title(row)}",
         updated_at=now,
     )
-    if kind not in row["permitted"]:
+    if kind in row["under_way"]:
+        action.state = "refused"
+        action.outcome = "It was asked for already, and is under way."
+    elif kind not in row["permitted"]:
         action.state = "refused"
         action.outcome = f"It is {row['status']}, which does not allow it."
     return action

@@ -115,3 +115,15 @@ def test_what_the_status_does_not_permit_is_refused_at_once_and_logged(file_stor
     file_store.actions.request(request("click", "delete", row, "me", NOW))
     assert file_store.actions.requested("here") == []
     assert control_of(file_store)[2] == "Delete refused: It is running, which does not allow it."
+
+
+def test_what_is_under_way_is_not_asked_for_a_second_time(file_store: Store) -> None:
+    a_running_session(file_store)
+    file_store.actions.request(an_action())
+    row = load_sessions(file_store, NOW).to_dict("records")[0]
+    again = request("another viewer's click", "stop", row, "me", NOW)
+    assert (again.state, again.outcome) == (
+        "refused",
+        "It was asked for already, and is under way.",
+    )
+    assert request("click", "pause", row, "me", NOW).state == "requested"

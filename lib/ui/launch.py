@@ -6,6 +6,8 @@ import uuid
 import streamlit as st
 
 from lib import launching, specs
+from lib.actions import OVERDUE_MS
+from lib.asked import PATIENCE_MS
 from lib.launching import MODES, Choice, Offer
 from lib.model import Action, ServerProject, ServerRow
 from lib.servers import ServerSetting, configured
@@ -228,6 +230,13 @@ def _outcome(store: Store, drawn: Action) -> None:
     action = store.actions.find(drawn.id) or drawn
     if action.state != drawn.state:
         st.rerun()
+    if action.state == "requested" and state.now_ms() - action.at >= PATIENCE_MS:
+        st.warning("Asked for, and nobody has taken it up.", icon=":material/hourglass_disabled:")
+        st.text(
+            f"The daemon of {action.machine} does not answer. It starts the session if it comes "
+            f"back within {OVERDUE_MS // 60_000} minutes."
+        )
+        return
     if action.state in OPEN:
         st.info("Asked for. It starts in a moment.", icon=":material/hourglass_top:")
         return

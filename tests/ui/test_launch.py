@@ -143,6 +143,20 @@ def test_a_started_session_is_linked_and_another_can_be_started(store: Store) ->
     assert len(asked_for(store)) == 2
 
 
+def test_a_request_that_nobody_takes_up_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_servers("a", [a_row()])
+    app = pages.run(PAGE)
+    app.text_area[0].input("do it")
+    click(app, "Start session")
+    assert "It starts in a moment." in said(app)
+    monkeypatch.setattr(launch, "PATIENCE_MS", 0)
+    app = again(app)
+    assert "nobody has taken it up" in said(app)
+    assert "It starts in a moment." not in said(app)
+
+
 def test_a_refusal_is_told_and_can_be_tried_again_with_the_same_words(store: Store) -> None:
     store.save_servers("a", [a_row()])
     app = finish(store, pages.run(PAGE), "refused", "No such runner *here*.")
