@@ -19,7 +19,7 @@ from lib.leanspec import Client
 from lib.leanspec_answers import ServerSession
 from tests.system_tools import leanspec_server
 
-START_SECONDS = 30
+START_SECONDS = 90
 RUNNER = Path(__file__).with_name("leanspec_runner.py")
 SPEC = """\
 ---
@@ -193,7 +193,7 @@ class LeanSpecServer:
         return psutil.Process(int(found[0]))
 
     def wait_for(self, reached: Callable[[], bool]) -> None:
-        """Wait until something is so; fails with the server's log after half a minute."""
+        """Wait until something is so; fails with the server's log after a while."""
         deadline = time.monotonic() + START_SECONDS
         while not reached():
             if time.monotonic() > deadline:

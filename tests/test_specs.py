@@ -42,7 +42,7 @@ def test_a_branch_named_after_a_spec_tells_it(branch: str | None, found: list[st
     ("text", "found"),
     [
         ("Do specs/042-dark-mode.", ["042-dark-mode"]),
-        ("cat /work/app/specs/042-dark-mode/README.md", ["042-dark-mode"]),
+        ("cat /srv/app/specs/042-dark-mode/README.md", ["042-dark-mode"]),
         (r"C:\app\specs\042-dark-mode\README.md", ["042-dark-mode"]),
         ("specs/archived/007-old/README.md", ["007-old"]),
         ("specs/1-a specs/02-b, specs/003-c and specs/02-b", ["02-b", "003-c"]),
