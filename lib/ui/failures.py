@@ -91,7 +91,8 @@ def groups(shown: Shown) -> None:
     found = found.drop(columns="lost_ms")
     event = st.dataframe(
         found,
-        key="groups",
+        # A row is selected by its number: in another order it is another group.
+        key=f"groups {' '.join(found['signature'])}",
         hide_index=True,
         width="stretch",
         on_select="rerun",
