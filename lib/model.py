@@ -149,6 +149,11 @@ class Request(msgspec.Struct, kw_only=True, array_like=True):
     region: str | None = None
     reported_cost_usd: float | None = None
     """What the agent itself says that this call has cost."""
+    attribution: str | None = None
+    """What made the agent ask, where the record says so: a small JSON object of `agent`, `skill`,
+    `plugin`, `mcp_server` and `mcp_tool`, in this order."""
+    provider_total: int | None = None
+    """The provider's own total, where it is not the sum of the parts."""
 
 
 class Evidence(msgspec.Struct, kw_only=True):

@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from lib.model import Evidence, FileState, Request, Session
-from lib.store_schema import Words, evidence, file, request, session, storable_column
+from lib.store_schema import evidence, file, request, session
+from lib.store_types import Words, storable_column
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -174,6 +175,8 @@ _CONTENT = (
     "speed",
     "region",
     "reported_cost_usd",
+    "attribution",
+    "provider_total",
 )
 
 
@@ -260,8 +263,9 @@ def _remainder(row: Excluded) -> list[ColumnElement[Any]]:
         row.cache_read_tokens,
         row.cache_write_5m_tokens,
         func.coalesce(row.reported_cost_usd, unknown_number),
+        func.coalesce(row.provider_total, unknown_number),
         *(
             func.coalesce(word, unknown_word)
-            for word in (row.model, row.service_tier, row.speed, row.region)
+            for word in (row.model, row.service_tier, row.speed, row.region, row.attribution)
         ),
     ]

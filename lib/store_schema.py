@@ -1,20 +1,14 @@
-"""The store's tables. A row is a struct of `lib.model`; what a migration added stands at the end.
+"""The store's tables. A row is a struct of the models; what a migration added stands at the end.
 
 Times are milliseconds since the epoch, UTC. `version` is the store's version in which a row
 last changed. A new database gets these tables at once, an older one by `lib.migrations`; a test
 holds the two together.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-
-import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Double,
     Index,
     Integer,
@@ -23,97 +17,17 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
-    TypeDecorator,
+    UniqueConstraint,
 )
-from sqlalchemy.types import TypeEngine
 
 from lib.model import ServerProject, ServerRunner, Skip
+from lib.store_types import Json, Whole, Words
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration. Four digits, so that a later one compares greater."""
 
 VERSION_TABLE = "quarterdeck_schema"
 """Where alembic keeps which migrations a database has seen."""
-
-_ESCAPE = "\x1a"
-_UNSTORABLE = re.compile(r"[\x00\x1a\ud800-\udfff]")
-_ESCAPED = re.compile(r"\x1a([0-9a-f]{4})")
-
-
-def storable(text: str | None) -> str | None:
-    """`text` as every database takes it; `original` gives the same text back.
-
-    A path may hold bytes that are no UTF-8, which Python shows as lone surrogates, and an
-    error message may hold a NUL. Each becomes U+001A and its four hexadecimal digits, and so
-    does U+001A itself.
-    """
-    if text is None or text.isprintable():
-        return text
-    return _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", text)
-
-
-def storable_column(texts: Sequence[str | None]) -> Iterable[str | None]:
-    """`storable` of each; quick where none needs it, as in nearly every column of identifiers."""
-    joined = "".join(filter(None, texts))
-    if joined.isascii() and "\0" not in joined and _ESCAPE not in joined:
-        return texts
-    return map(storable, texts)
-
-
-def original(text: str | None) -> str | None:
-    """The text that `storable` was given."""
-    if text is None or _ESCAPE not in text:
-        return text
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-class Words(TypeDecorator[str]):
-    """Any Python text. Ordered by code point on every database, whatever its locale."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        return Text(collation="C") if dialect.name == "postgresql" else Text()
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return storable(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return original(value)
-
-
-class Json(TypeDecorator[Any]):
-    """A small value as JSON text. `kind` is its type, as msgspec takes it."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, kind: Any):
-        super().__init__()
-        self.kind = kind
-        self._decode: Callable[[str], Any] = msgspec.json.Decoder(kind).decode
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002
-        return msgspec.json.encode(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return self._decode(value or "null")
-
-
-class Whole(TypeDecorator[int]):
-    """A whole number of any size, as text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else int(value)
-
 
 metadata = MetaData()
 
@@ -231,6 +145,8 @@ request = Table(
     Column("previous_session_key", Words),
     Column("version", BigInteger, nullable=False),
     Column("reported_cost_usd", Double),
+    Column("attribution", Words),
+    Column("provider_total", BigInteger),
     Index("request_session_key", "session_key"),
     Index("request_version", "version"),
 )
@@ -342,6 +258,84 @@ action = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("action_state", "machine", "state"),
     Index("action_at", "at"),
+)
+
+tool_call = Table(
+    "tool_call",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("session_key", Words, nullable=False),
+    Column("owner_rank", Words, nullable=False),
+    Column("at", BigInteger),
+    Column("tool", Words, nullable=False),
+    Column("mcp_server", Words),
+    Column("outcome", Words, nullable=False),
+    Column("exit_status", BigInteger),
+    Column("input_hash", Words),
+    Column("result_characters", BigInteger),
+    Column("duration_ms", BigInteger),
+    Index("tool_call_session_key", "session_key"),
+)
+
+analysis = Table(
+    "analysis",
+    metadata,
+    Column("session_key", Words, primary_key=True),
+    Column("mark", Words, nullable=False),
+    Column("analysed_at", BigInteger, nullable=False),
+    Column("problem", Words),
+    Column("complete", Boolean, nullable=False),
+    Column("repeated_tool", Words),
+    Column("repeats", BigInteger, nullable=False),
+    Column("error_streak", BigInteger, nullable=False),
+    Column("progress_at", BigInteger),
+    Column("api_retries", BigInteger, nullable=False),
+    Column("api_retry_ms", BigInteger, nullable=False),
+    Column("rate_limits", BigInteger, nullable=False),
+    # The store's version at the time; its highest moves with every change of tool calls.
+    Column("version", BigInteger, nullable=False),
+    Index("analysis_version", "version"),
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("amount_usd", Double, nullable=False),
+    Column("period", Words, nullable=False),
+    Column("dimension", Words),
+    Column("value", Words),
+    Column("time_zone", Words, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+budget_event = Table(
+    "budget_event",
+    metadata,
+    Column("id", _IDENTITY, primary_key=True),
+    Column("budget_id", Words, nullable=False),
+    Column("period_start", BigInteger, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("spent_usd", Double, nullable=False),
+    Column("amount_usd", Double, nullable=False),
+    UniqueConstraint("budget_id", "period_start", "kind", name="budget_event_once"),
+    sqlite_autoincrement=True,
+)
+
+failure_note = Table(
+    "failure_note",
+    metadata,
+    Column("id", _IDENTITY, primary_key=True),
+    Column("signature", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("text", Words),
+    Column("by", Words, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("failure_note_signature", "signature"),
+    sqlite_autoincrement=True,
 )
 
 schema_version = Table(
