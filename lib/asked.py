@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from lib import status
 from lib.cards import title
 from lib.model import Action, ActionKind, ActionState, Session
-from lib.store_actions import OPEN
+from lib.store_actions import OPEN, UNDER_WAY
 
 SHOWN_MS = 10 * 60 * 1000
 """How long a card shows why something did not come to pass, if nothing else is asked for."""
@@ -83,7 +83,7 @@ def request(
     )
     if kind in row["under_way"]:
         action.state = "refused"
-        action.outcome = "It was asked for already, and is under way."
+        action.outcome = UNDER_WAY
     elif kind not in row["permitted"]:
         action.state = "refused"
         action.outcome = f"It is {row['status']}, which does not allow it."

@@ -27,6 +27,7 @@ from lib.store_schema import action, session
 
 OPEN: tuple[ActionState, ...] = ("requested", "running")
 _DAY_MS = 24 * 60 * 60 * 1000
+UNDER_WAY = "It was asked for already, and is under way."
 INTERRUPTED = "The daemon was interrupted; see the session's own state."
 
 
@@ -46,12 +47,18 @@ class Actions:
         self._engine = engine
 
     def request(self, asked: Action) -> bool:
-        """Note an action, or one that was refused at once; return whether its id is new."""
+        """Note an action, or one that was refused at once; return whether its id is new.
+
+        Two viewers may ask in the same instant: where the same is under way already for the
+        session, what is noted is a refusal.
+        """
         with writing(self._engine) as connection:
             version = next_version(connection)
             known = select(action.c.id).where(action.c.id == asked.id)
             if connection.execute(known).first() is not None:
                 return False
+            if asked.state in OPEN and _is_under_way(connection, asked):
+                asked = msgspec.structs.replace(asked, state="refused", outcome=UNDER_WAY)
             connection.execute(insert(action), [msgspec.structs.asdict(asked)])
             _mark(connection, [asked.session_key, asked.result_key], version)
         return True
@@ -163,3 +170,11 @@ def _conditions(wanted: ActionFilter) -> list[ColumnElement[bool]]:
         columns = (action.c.target, action.c.session_key, action.c.by, action.c.outcome)
         found.append(or_(*(column.icontains(words, autoescape=True) for column in columns)))
     return found
+
+
+def _is_under_way(connection: Connection, asked: Action) -> bool:
+    if asked.session_key is None:
+        return False
+    same = [action.c.session_key == asked.session_key, action.c.kind == asked.kind]
+    open_ones = select(action.c.id).where(*same, action.c.state.in_(OPEN))
+    return connection.execute(open_ones).first() is not None

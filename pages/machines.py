@@ -4,10 +4,11 @@ import streamlit as st
 
 from lib.ui import machines, state
 
-store = state.shared().store
+shared = state.shared()
+store = shared.store
 st.title("Machines")
 machines.daemons(store.daemons())
 machines.sources(store.sources())
-machines.servers(store.servers())
+machines.servers(store.servers(), with_addresses=shared.access.level == "act")
 machines.records(store.counts())
 machines.skipped(store.files())

@@ -60,6 +60,22 @@ def test_the_same_id_twice_is_one_action(store: Store) -> None:
     assert [(one.kind, one.state) for one in store.actions.listed(ALL, 10)] == [("stop", "running")]
 
 
+def test_of_two_viewers_who_ask_the_same_in_one_instant_one_is_told_so(store: Store) -> None:
+    asking = [
+        threading.Thread(target=store.actions.request, args=(an_action(name, kind="retry"),))
+        for name in ("mine", "yours")
+    ]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+    assert len(store.actions.requested("here")) == 1
+    noted = store.actions.listed(ALL, 10)
+    assert sorted(one.state for one in noted) == ["refused", "requested"]
+    store.actions.request(an_action("other", kind="stop"))
+    assert len(store.actions.requested("here")) == 2
+
+
 def test_a_request_is_taken_once_however_many_try(store: Store) -> None:
     store.actions.request(an_action())
     taken: list[bool] = []
@@ -76,10 +92,10 @@ def test_a_request_is_taken_once_however_many_try(store: Store) -> None:
 
 
 def test_a_machine_gets_its_own_requests_in_their_order(store: Store) -> None:
-    store.actions.request(an_action("3", at=30))
-    store.actions.request(an_action("2", at=10))
-    store.actions.request(an_action("1", at=20))
-    store.actions.request(an_action("4", machine="there"))
+    store.actions.request(an_action("3", "3", at=30))
+    store.actions.request(an_action("2", "2", at=10))
+    store.actions.request(an_action("1", "1", at=20))
+    store.actions.request(an_action("4", "4", machine="there"))
     assert [one.id for one in store.actions.requested("here")] == ["2", "1", "3"]
 
 
@@ -96,8 +112,8 @@ def test_what_became_of_it_is_written_once(store: Store) -> None:
 
 def test_what_a_dead_daemon_had_taken_is_unverified_and_not_done_again(store: Store) -> None:
     store.actions.request(an_action("1"))
-    store.actions.request(an_action("2"))
-    store.actions.request(an_action("3", machine="there"))
+    store.actions.request(an_action("2", "2"))
+    store.actions.request(an_action("3", "3", machine="there"))
     store.actions.claim("1", 2_000)
     store.actions.claim("3", 2_000)
     assert store.actions.interrupted("here", 3_000)
@@ -159,7 +175,7 @@ def test_a_link_that_comes_after_the_session_is_noticed(store: Store) -> None:
 
 def test_the_recent_ones_are_under_way_or_changed_lately(store: Store) -> None:
     for action_id in ("1", "2", "3", "4"):
-        store.actions.request(an_action(action_id, at=int(action_id)))
+        store.actions.request(an_action(action_id, session_id=action_id, at=int(action_id)))
         if action_id != "4":
             store.actions.claim(action_id, 1_000)
     store.actions.finish("1", "done", None, None, 2_000)

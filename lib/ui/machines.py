@@ -59,7 +59,7 @@ def sources(rows: Sequence[SourceRow]) -> None:
 _SOURCE_STATES = {"ok": "✅ read", "absent": "⚪ absent", "unreadable": "❌ unreadable"}
 
 
-def servers(rows: Sequence[ServerRow]) -> None:
+def servers(rows: Sequence[ServerRow], *, with_addresses: bool) -> None:
     """Every machine's LeanSpec servers, as its daemon last found them."""
     st.subheader("LeanSpec servers")
     real = [row for row in rows if row.machine != samples.MACHINE]
@@ -80,6 +80,9 @@ def servers(rows: Sequence[ServerRow]) -> None:
             "Error": [row.error or "" for row in real],
         }
     )
+    if not with_addresses:
+        # What could not be reached is told with its address.
+        table = table.drop(columns=["URL", "Error"])
     _table(table)
 
 

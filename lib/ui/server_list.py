@@ -53,9 +53,10 @@ def _server(setting: ServerSetting, row: ServerRow | None, *, may_act: bool) -> 
     words, actions = st.columns([3, 2], vertical_alignment="center")
     with words.container(gap=None):
         st.markdown(f"**{plain(setting.name)}**")
-        st.text(setting.url)
+        if may_act:
+            st.text(setting.url)
         st.markdown(" · ".join(_facts(setting, row)))
-        if setting.on and row is not None and row.error:
+        if may_act and setting.on and row is not None and row.error:
             st.text(row.error)
         if travels_open(setting):
             st.caption("⚠️ Its token travels unencrypted. Use an https address.")

@@ -9,6 +9,7 @@ import pytest
 from lib import samples
 from lib.model import ServerRow
 from lib.store import Store
+from lib.ui import access
 from tests.ui import pages
 from tests.ui.pages import said
 
@@ -38,3 +39,13 @@ def test_the_servers_of_all_machines_are_shown_as_their_daemons_found_them(store
     assert pd.isna(table["Last answer"][0])
     assert pd.isna(table["Next try"][1])
     assert table["Next try"][0] == pd.Timestamp(1, unit="s", tz="UTC")
+
+
+def test_a_public_board_tells_no_addresses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(access.PUBLIC_VARIABLE, "1")
+    store.save_servers(
+        "a", [ServerRow(machine="a", url="http://a", name="A", error="http://a: no")]
+    )
+    table = next(one.value for one in pages.run(PAGE).dataframe if "Server" in one.value)
+    assert "A" in list(table["Server"])
+    assert "http://a" not in table.to_csv()

@@ -201,4 +201,5 @@ def test_a_viewer_who_may_only_look_changes_nothing(
     monkeypatch.setenv(access.PUBLIC_VARIABLE, "1")
     app = pages.run(PAGE)
     assert "harbour" in said(app)
+    assert NOWHERE not in said(app)
     assert buttons(app) == ["Refresh now"]
