@@ -65,8 +65,11 @@ def columns(
 def with_local(state: Status, local: Status) -> Status:
     """What a session is doing when its server and its agent's own files both tell of it.
 
-    The server decides whether it runs. What it is at while it runs, the agent knows better.
+    The server decides whether it runs. What it is at while it runs, the agent knows better, and
+    while the server can't be asked, whether its process is there.
     """
+    if state.status == "unknown" and local.process in ("alive", "suspended"):
+        return local
     if state.status == "running" and local.status in ("running", "waiting", "rate-limited"):
         return local._replace(process=state.process)
     return state

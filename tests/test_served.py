@@ -163,3 +163,12 @@ def test_what_a_session_seen_twice_waits_for_its_agent_knows(store: Store) -> No
     assert the_card(store)["status"] == "waiting"
     store.write(Batch(evidence=[claim(theirs, "suspended")]))
     assert the_card(store)["status"] == "paused"
+
+
+def test_a_session_whose_server_is_silent_is_what_its_own_process_says(store: Store) -> None:
+    mine, theirs = a_twin(), served(**RUNNING)
+    claims = [claim(theirs, "unknown"), claim(mine, "alive", turn="waiting", detail="permission")]
+    store.write(Batch(sessions=[mine, theirs], evidence=claims))
+    assert the_card(store)["status"] == "waiting"
+    store.write(Batch(evidence=[claim(mine, "unknown")]))
+    assert the_card(store)["status"] == "unknown"
