@@ -13,9 +13,8 @@ from lib.failures import signature
 from lib.frame import UNPRICED
 from lib.ledger import NONE, Period, buckets, within
 from lib.sections import top_level
+from lib.status import ENDED
 
-ENDED = ("completed", "stopped", "failed")
-"""Statuses of sessions that are over."""
 _TREND_DAYS = 30
 
 

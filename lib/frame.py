@@ -6,7 +6,8 @@ into them, take a copy.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -16,44 +17,34 @@ import msgspec
 import pandas as pd
 
 from lib import pricing, status
-from lib.asked import SHOWN_MS, Asked, asked, control
+from lib.asked import SHOWN_MS, asked, control
 from lib.doing import doing, due_at
 from lib.figures import (
     QUARTER_HOUR_MS,
     Figures,
     PricedUsage,
-    compared,
     figures,
-    is_unknown,
     total,
 )
 from lib.model import Action, Evidence, ServerRow, Session
-from lib.names import short_id
-from lib.parents import known_parent
-from lib.projects import project_names
 from lib.served import columns, differing, with_local
-from lib.specs import specs_of
+from lib.session_row import SAMPLE_MACHINE, UNPRICED, identity, numbers, session_frame
 from lib.store import SessionRow, Store
 from lib.twins import Twins, joined
+
+__all__ = [
+    "SAMPLE_MACHINE",
+    "UNPRICED",
+    "load_sessions",
+    "load_usage",
+    "relatives",
+    "session_facts",
+    "today_totals",
+]
 
 SILENT_MS = 120_000
 """A machine whose daemon has not beaten for so long: what is alive there is unknown."""
 SILENT_SOURCE = "a daemon that no longer looks"
-SAMPLE_MACHINE = "sample"
-UNPRICED = "unpriced"
-"""Flag of a session that holds calls without a known price."""
-
-MONEY = ["cost_usd", "subagent_cost_usd", "reported_cost_usd", "compared_cost_usd"]
-AMOUNTS = ["progress", "context_share", "duration_ms", *MONEY]
-TIMES = [
-    "started_at",
-    "ended_at",
-    "last_activity_at",
-    "since",
-    "resets_at",
-    "dismissed_at",
-    "last_seen_at",
-]
 
 
 @dataclass
@@ -102,7 +93,7 @@ class Known:
         minute = now // 60_000
         if self.frame is None or minute != self.frame_minute:
             self._remake_due(now)
-            self.frame = _frame(self.rows.values())
+            self.frame = session_frame(self.rows.values())
             self.frame_minute = minute
 
     def _forget(self) -> None:
@@ -206,9 +197,9 @@ class Known:
         turn_limit = max((claim.turn_limit or 0 for claim in evidence), default=0)
         lately = asked(self.actions.get(key, []), now)
         row = {
-            **_identity(session, session.dismissed_at),
+            **identity(session, session.dismissed_at),
             **doing(session, state, turn_limit or None, now),
-            **_numbers(session, usage, children),
+            **numbers(session, usage, children),
             **control(session, state, lately, session.machine in self.silent),
         }
         row |= columns(session, state, self.servers, twin, row["requests"])
@@ -224,16 +215,19 @@ _known: WeakKeyDictionary[Store, Known] = WeakKeyDictionary()
 _known_lock = threading.Lock()
 
 
-def _refreshed(store: Store, now: int) -> Known:
+def _refreshed(store: Store, now: int | None) -> Known:
+    moment = time.time_ns() // 1_000_000 if now is None else now
     with _known_lock:
         known = _known.setdefault(store, Known(store))
     with known.lock:
-        known.refresh(now)
+        known.refresh(moment)
     return known
 
 
-def load_sessions(store: Store, now: int) -> pd.DataFrame:
-    """Every session and subagent in the store, one row each, as things stand at `now` (ms).
+def load_sessions(store: Store, now: int | None = None) -> pd.DataFrame:
+    """Every session and subagent in the store, one row each, as things stand at `now`.
+
+    `now` in milliseconds; None: this moment. Samples are in it, see the column `sample`.
 
     Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`,
     `forked_from`, `machine`, `source_path`, `project_path`, `project` (short name), `branch`,
@@ -241,7 +235,8 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     `model` (of the newest call), `models`, `server` (URL of the LeanSpec server that runs it),
     `sample`, `flags`.
     State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
-    `error_message`, and the UTC times in `TIMES`; `duration_ms` of ended sessions; `turns`,
+    `error_message`, and UTC times: `started_at`, `ended_at`, `last_activity_at`, `since`,
+    `resets_at`, `dismissed_at`, `last_seen_at`; `duration_ms` of ended sessions; `turns`,
     `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
     plan), `context_tokens`, `context_window`, `context_share`.
     Control: `permitted` (kinds of actions that may be asked for), `under_way` (kinds that were),
@@ -253,10 +248,10 @@ def load_sessions(store: Store, now: int) -> pd.DataFrame:
     the session, and `compared_cost_usd` our price of the same calls (NaN where unknown).
     """
     frame = _refreshed(store, now).frame
-    return frame if frame is not None else _frame([])
+    return frame if frame is not None else session_frame([])
 
 
-def load_usage(store: Store, now: int) -> pd.DataFrame:
+def load_usage(store: Store, now: int | None = None) -> pd.DataFrame:
     """Calls grouped by session, model and quarter hour: `session_key`, `agent`, `model`, `at`
     (UTC, NaT where the file told no time), and the columns of `Figures`.
     """
@@ -324,71 +319,3 @@ def today_totals(store: Store, timezone: tzinfo, now: int) -> Figures:
         for group in groups
         if group.quarter_hour is not None and group.quarter_hour >= first_quarter
     )
-
-
-def _identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
-    specs = specs_of(session)
-    return {
-        "key": session.key,
-        "session_id": session.session_id,
-        "short_id": short_id(session.session_id),
-        "parent_key": session.parent_key,
-        "forked_from": session.forked_from,
-        "machine": session.machine,
-        "source_path": session.source_path,
-        "project_path": session.project_path,
-        "branch": session.branch,
-        "spec": specs[0] if specs else None,
-        "specs": specs,
-        "title": session.title or session.first_prompt,
-        "first_prompt": session.first_prompt,
-        "last_message": session.last_message,
-        "model": session.model,
-        "server": session.server,
-        "sample": session.machine == SAMPLE_MACHINE,
-        "dismissed_at": dismissed_at,
-    }
-
-
-def _numbers(session: Session, usage: list[PricedUsage], children: list[Figures]) -> dict[str, Any]:
-    own = total(group.figures for group in usage)
-    below = total(children)
-    flags = [*session.flags, UNPRICED] if own.unpriced_requests else list(session.flags)
-    reported, ours = compared(session.reported_cost_usd, own, total([own, below]))
-    return {
-        "models": sorted({group.model for group in usage if group.model is not None}),
-        "flags": flags,
-        **own._asdict(),
-        "reported_cost_usd": reported,
-        "compared_cost_usd": ours,
-        "total_tokens": own.total_tokens,
-        "cost_usd": None if is_unknown(own.requests, flags) else own.known_cost_usd,
-        "subagents": len(children),
-        "subagent_tokens": below.total_tokens,
-        "subagent_cost_usd": (None if is_unknown(below.requests, flags) else below.known_cost_usd),
-    }
-
-
-_NOBODY = Session(key="", agent="", session_id="")
-_NOTHING = status.Status("unknown", "unknown", "unknown", None, "", None, None)
-_COLUMNS = [
-    *_identity(_NOBODY, None),
-    *doing(_NOBODY, _NOTHING, None, 0),
-    *_numbers(_NOBODY, [], []),
-    *control(_NOBODY, _NOTHING, Asked([]), is_silent=True),
-    *columns(_NOBODY, _NOTHING, {}, None, 0),
-]
-
-
-def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=_COLUMNS)
-    for column in TIMES:
-        frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
-    for column in AMOUNTS:
-        frame[column] = frame[column].astype("float64")
-    frame["sample"] = frame["sample"].astype(bool)
-    frame["project"] = project_names(frame["project_path"])
-    parents = dict(zip(frame["key"], frame["parent_key"], strict=True))
-    found = [known_parent(key, parents) for key in parents]
-    frame["parent_key"] = pd.Series(found, index=frame.index, dtype="object")
-    return frame

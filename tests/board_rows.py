@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from lib import frame
 from lib.cards import View
+from lib.session_row import COLUMNS, TIMES, session_frame
 
 NOW_MS = 1_795_000_000_000
 NOW = pd.Timestamp(NOW_MS, unit="ms", tz=UTC)
@@ -18,7 +18,7 @@ DAY = 24 * HOUR
 
 def a_row(name: str = "a1b2c3d4", **facts: Any) -> dict[str, Any]:
     """A session that has been running for ten minutes; `facts` in milliseconds before now."""
-    known: dict[str, Any] = dict.fromkeys(frame._COLUMNS)
+    known: dict[str, Any] = dict.fromkeys(COLUMNS)
     known |= {
         "key": f"claude-code:{name}",
         "agent": "claude-code",
@@ -42,7 +42,7 @@ def a_row(name: str = "a1b2c3d4", **facts: Any) -> dict[str, Any]:
         "subagents": 0,
         "sample": False,
     } | facts
-    for column in frame.TIMES:
+    for column in TIMES:
         if known[column] is not None:
             known[column] = NOW_MS - known[column]
     return known
@@ -64,7 +64,7 @@ def an_ended_row(name: str = "e5f6a7b8", ago: int = HOUR, **facts: Any) -> dict[
 
 def a_frame(*rows: dict[str, Any]) -> pd.DataFrame:
     """These rows as the pages get them."""
-    return frame._frame(rows)
+    return session_frame(rows)
 
 
 def one(**facts: Any) -> dict[Any, Any]:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib.frame import _COLUMNS
 from lib.ledger import FIGURES, ledger
+from lib.session_row import COLUMNS
 
-SESSIONS = list(_COLUMNS)
+SESSIONS = list(COLUMNS)
 
 
 def sessions_frame(*sessions: dict[str, Any]) -> pd.DataFrame:

@@ -44,6 +44,12 @@ def test_groups_are_those_computed_by_hand() -> None:
     assert (second["sessions"], second["cost_usd"], second["trend"]) == (1, 4.0, [0, 1, 0])
 
 
+def test_the_share_is_that_of_all_sessions_that_are_over_also_the_cancelled() -> None:
+    statuses = ("failed", "completed", "cancelled", "running")
+    rows = [{"key": one, "status": one, "ended_at": "2026-03-01"} for one in statuses]
+    assert failure_groups.headline(failure_groups.ended(sessions_frame(*rows), ALL)).share == 1 / 3
+
+
 def test_what_has_no_price_costs_nobody_knows_what() -> None:
     nothing_known = lost("a", None, subagent_cost_usd=None)
     over = failure_groups.ended(sessions_frame(nothing_known), ALL)
