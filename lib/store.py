@@ -40,6 +40,7 @@ from lib.store_engine import (
     set_version,
     writing,
 )
+from lib.store_failures import FailureNotes
 from lib.store_merge import (
     Upsert,
     evidence_upsert,
@@ -84,6 +85,7 @@ class Store:
     def __init__(self, engine: Engine):
         self._engine = engine
         self.actions = Actions(engine)
+        self.failure_notes = FailureNotes(engine)
         self._files = file_upsert(engine.dialect)
         self._sessions = session_upsert(engine.dialect)
         self._requests = request_upsert(engine.dialect)

@@ -10,7 +10,7 @@ from lib import costs, filters, ledger
 from lib.cards import money
 from lib.costs import Change
 from lib.ledger import DIMENSIONS, Bucket, Dimension, Period
-from lib.ui import charts, state
+from lib.ui import charts, periods, state
 from lib.ui.state import Shared
 
 MEASURES = {"cost_usd": "Cost", "total_tokens": "Tokens", "requests": "Model calls"}
@@ -32,7 +32,6 @@ _STEPS = {
     "month": pd.DateOffset(months=1),
 }
 KIND = "kind"
-CUSTOM = "custom"
 HOUR_MS = 3_600_000
 
 
@@ -67,16 +66,7 @@ def choose(rows: pd.DataFrame) -> Choice:
     """Draw the controls above the page, all of them in the address; answer what they say."""
     zone, now = state.viewer_zone(), state.now()
     above = st.container(horizontal=True, vertical_alignment="bottom")
-    name = above.selectbox(
-        "Period",
-        [*ledger.PRESETS, CUSTOM],
-        index=list(ledger.PRESETS).index("30d"),
-        key="period",
-        bind="query-params",
-        format_func=lambda one: {**ledger.PRESETS, CUSTOM: "From … to …"}[one],
-        width=180,
-    )
-    period = _custom(above, zone, now) if name == CUSTOM else ledger.preset(name, zone, now)
+    name, period = periods.choose(above, zone, now)
     bucket = above.selectbox(
         "By",
         list(BUCKETS),
@@ -107,15 +97,6 @@ def choose(rows: pd.DataFrame) -> Choice:
     )
     measure = "total_tokens" if by == KIND else measure
     return Choice(period, zone, now, by, measure, bucket, shape or "amount")
-
-
-def _custom(above: Any, zone: tzinfo, now: pd.Timestamp) -> Period:
-    today = now.tz_convert(zone).date()
-    chosen = above.date_input("From … to …", (today.replace(day=1), today), key="days", width=230)
-    dates = [one for one in chosen if isinstance(one, date)] if isinstance(chosen, tuple) else []
-    # While the viewer has picked only the first of the two days, that day is shown.
-    first, last = (dates[0], dates[-1]) if dates else (today, today)
-    return ledger.days(first, last, zone)
 
 
 def _fitting(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> Bucket:

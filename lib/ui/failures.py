@@ -6,12 +6,12 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from lib import failure_groups, filters, ledger
+from lib import failure_groups, filters
 from lib.cards import UNTITLED, money
 from lib.costs import change
 from lib.failure_groups import Headline
 from lib.ledger import Period
-from lib.ui import state
+from lib.ui import periods, state
 from lib.ui.costs import HOUR_MS, as_text
 from lib.ui.exports import exports
 from lib.ui.state import Shared
@@ -29,20 +29,12 @@ class Shown(NamedTuple):
 
 def choose(shared: Shared) -> Shown:
     """Draw the period's control, which is in the address; answer what is to be shown."""
-    name = st.selectbox(
-        "Period",
-        list(ledger.PRESETS),
-        index=list(ledger.PRESETS).index("30d"),
-        key="period",
-        bind="query-params",
-        format_func=ledger.PRESETS.__getitem__,
-        width=180,
-    )
     sessions = state.sessions_frame(shared.store)
     everything = shared.filters.model_copy(update={"range": "all", "dismissed": True})
     left = filters.apply(sessions, everything, state.now())
-    period = ledger.preset(name, state.viewer_zone(), state.now())
-    return Shown(left, failure_groups.cured(sessions), period)
+    above = st.container(horizontal=True, vertical_alignment="bottom")
+    chosen = periods.choose(above, state.viewer_zone(), state.now())
+    return Shown(left, failure_groups.cured(sessions), chosen.period)
 
 
 def figures(shown: Shown) -> None:

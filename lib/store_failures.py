@@ -1,0 +1,31 @@
+"""What people decided about groups of failures, in the store: added to, never changed or deleted.
+
+Like daemons and servers, notes don't move the store's version: no session's row depends on them.
+"""
+
+import msgspec
+from sqlalchemy import Engine, insert, select
+
+from lib.model_notes import FailureNote
+from lib.store_engine import reading, writing
+from lib.store_schema import failure_note
+
+
+class FailureNotes:
+    """All notes of one store. Threads may share it. Every method may raise StoreError."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+
+    def add(self, note: FailureNote) -> None:
+        """Keep a note. Its `id` is given by the store, in the order of writing."""
+        values = msgspec.structs.asdict(note)
+        del values["id"]
+        with writing(self._engine) as connection:
+            connection.execute(insert(failure_note).values(values))
+
+    def listed(self) -> list[FailureNote]:
+        """Every note, in the order of writing."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(failure_note).order_by(failure_note.c.id))
+            return [FailureNote(**row) for row in rows.mappings()]
