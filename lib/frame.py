@@ -27,6 +27,7 @@ from lib.figures import (
     total,
 )
 from lib.model import Action, Evidence, ServerRow, Session
+from lib.request_frame import load_requests
 from lib.served import columns, differing, with_local
 from lib.session_row import SAMPLE_MACHINE, UNPRICED, identity, numbers, session_frame
 from lib.store import SessionRow, Store
@@ -35,6 +36,7 @@ from lib.twins import Twins, joined
 __all__ = [
     "SAMPLE_MACHINE",
     "UNPRICED",
+    "load_requests",
     "load_sessions",
     "load_usage",
     "relatives",

@@ -16,12 +16,10 @@ from sqlalchemy import (
     Connection,
     Engine,
     Table,
-    case,
     cast,
     delete,
     func,
     insert,
-    literal,
     select,
     union_all,
     update,
@@ -49,6 +47,7 @@ from lib.store_merge import (
     request_upsert,
     session_upsert,
 )
+from lib.store_requests import Requests, band
 from lib.store_rows import QUARTER_HOUR, Batch, Counts, FileRow, SessionRow, Usage
 from lib.store_schema import (
     daemon,
@@ -86,6 +85,7 @@ class Store:
         self._engine = engine
         self.actions = Actions(engine)
         self.failure_notes = FailureNotes(engine)
+        self.requests = Requests(engine)
         self._files = file_upsert(engine.dialect)
         self._sessions = session_upsert(engine.dialect)
         self._requests = request_upsert(engine.dialect)
@@ -347,20 +347,12 @@ def _insert_new_events(connection: Connection, events: Sequence[Event]) -> None:
 
 def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
     call = request.c
-    prompt = (
-        call.input_tokens
-        + call.cache_read_tokens
-        + call.cache_write_5m_tokens
-        + call.cache_write_1h_tokens
-    )
-    bands = [(prompt > threshold, number) for number, threshold in enumerate(sorted(thresholds), 1)]
-    band = case(*reversed(bands), else_=0) if bands else literal(0)
     names = Usage._fields[Usage._fields.index("input_tokens") :]
     calls = select(
         call.session_key,
         call.model,
         (call.at // QUARTER_HOUR).label("quarter_hour"),
-        band.label("band"),
+        band(thresholds).label("band"),
         call.service_tier,
         call.speed,
         call.region,
