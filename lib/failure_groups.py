@@ -43,7 +43,9 @@ def ended(sessions: pd.DataFrame, period: Period) -> pd.DataFrame:
     over["at"] = over["ended_at"].fillna(over["last_activity_at"])
     over["at"] = pd.to_datetime(over["at"], utc=True)
     costs = over[["cost_usd", "subagent_cost_usd"]].astype("float64")
-    over["whole_cost_usd"] = costs.sum(axis=1, min_count=1)
+    whole = costs.sum(axis=1)
+    # Nothing of one part beside an unknown other is no figure of the whole.
+    over["whole_cost_usd"] = whole.where((whole > 0) | costs.notna().all(axis=1))
     holds = [UNPRICED in (flags or ()) for flags in sessions["flags"]]
     flagged = sessions[pd.Series(holds, index=sessions.index, dtype=bool)]
     above = over["key"].isin(flagged["parent_key"].dropna())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from lib.store import Store
+from tests import golden
 from tests.leanspec_server import LeanSpecServer, running_server
 from tests.postgres import new_database, postgres_server
 
@@ -42,6 +43,15 @@ def store(store_url: str) -> Generator[Store]:
 def file_store(tmp_path: Path) -> Generator[Store]:
     """An empty store in a SQLite file, for tests in which the database makes no difference."""
     opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def golden_store(tmp_path_factory: pytest.TempPathFactory) -> Generator[Store]:
+    """The store of `tests.golden`, of which every figure was worked out by hand. Only read it."""
+    opened = Store.open(f"sqlite:///{tmp_path_factory.mktemp('golden') / 'store.db'}")
+    golden.fill(opened)
     yield opened
     opened.close()
 
