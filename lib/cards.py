@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
+from lib.failures import error_words
 from lib.model import NO_LOCAL_TOKENS, SUBSCRIPTION
 from lib.specs import page_link
 
@@ -19,8 +20,8 @@ Row = Mapping[Hashable, Any]
 LONGEST_ERROR = 20_000
 """Characters of an error that are sent to the browser."""
 LONGEST_LINE = 300
-UNTITLED = "Untitled session"
 """Characters of a title or message that are sent to the browser."""
+UNTITLED = "Untitled session"
 SPECS_SHOWN = 3
 """Specs that a card names; of more it tells the number."""
 
@@ -67,20 +68,6 @@ LOOKS: dict[str, Look] = {
     "unknown": Look("❔", "Unknown", "gray"),
 }
 RETRYING = Look("🔁", "Retrying after an API error", "orange")
-
-ERROR_WORDS = {
-    "api": "API error",
-    "rate_limit": "Rate limit",
-    "authentication": "Authentication",
-    "tool": "Tool failed",
-    "test": "Test failed",
-    "permission": "Permission denied",
-    "context_overflow": "Context full",
-    "killed": "Killed",
-    "timeout": "Timeout",
-    "crash": "Crash",
-    "unknown": "Error",
-}
 
 
 class SpecLink(TypedDict):
@@ -232,7 +219,7 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         meta=_meta(row, over),
         latest=latest,
         quoted=quoted,
-        errorClass=_error_class(row) if failed else None,
+        errorClass=error_words(row.get("error_class")) if failed else None,
         error=_shortened(error),
         startedAt=milliseconds(row.get("started_at")),
         endedAt=_ended_at(row) if over else None,
@@ -363,10 +350,6 @@ def _latest(row: Row, over: bool) -> tuple[str | None, bool]:
         return None, False
     message = text(row.get("last_message"))
     return (_line(message), True) if message else (None, False)
-
-
-def _error_class(row: Row) -> str:
-    return ERROR_WORDS.get(text(row.get("error_class")) or "unknown", "Error")
 
 
 def _shortened(error: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lib import pricing, status
+from lib.failures import signature
 from lib.model import Session
 
 
@@ -16,6 +17,8 @@ def doing(
     duration = None
     if state.ended_at is not None and session.started_at is not None:
         duration = max(0, state.ended_at - session.started_at)
+    failed = state.status == "failed"
+    told = signature(state.error_class, state.error_message) if failed else None
     return {
         "status": state.status,
         "section": status.section(state, session.last_activity_at, now),
@@ -25,6 +28,8 @@ def doing(
         "reason": state.reason,
         "error_class": state.error_class,
         "error_message": state.error_message,
+        "error_signature": told.id if told else None,
+        "error_text": told.text if told else None,
         "started_at": session.started_at,
         "ended_at": state.ended_at,
         "last_activity_at": session.last_activity_at,

@@ -1,7 +1,8 @@
 """Failed sessions, grouped by what stays the same when the same thing fails again.
 
 All take a frame of `lib.frame.load_sessions`, of which they count the sessions that the user
-started; samples are left out. Money is US dollars at list prices, subagents included.
+started; samples are left out. Money is US dollars at list prices, with that of all sessions
+below: subagents, and those that subagents started.
 """
 
 from datetime import tzinfo
@@ -9,9 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib.failures import signature
-from lib.frame import UNPRICED
-from lib.ledger import NONE, Period, buckets, within
+from lib.ledger import NONE, Period, buckets, tops, within
+from lib.model import NO_LOCAL_TOKENS
 from lib.sections import top_level
 from lib.status import ENDED
 
@@ -32,42 +32,55 @@ class Headline(NamedTuple):
     """How long the failed sessions took, of those whose duration is known."""
 
 
-def ended(sessions: pd.DataFrame, period: Period) -> pd.DataFrame:
+def ended(sessions: pd.DataFrame, calls: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The sessions of a period that are over, as the frame has them, and some columns more.
 
-    `at`: when they ended, or else last did something; `whole_cost_usd`: what of their cost is
-    known, NaN where nothing is; `unpriced`: whether some of it is not.
+    `calls`: the ledger of at least these sessions. `at`: when they ended, or else last did
+    something; `whole_cost_usd`: what of their cost is known, NaN where nothing is; `unpriced`:
+    whether some of it is not.
     """
     top = top_level(sessions)
     over = top[~top["sample"] & top["status"].isin(ENDED)].copy()
     over["at"] = over["ended_at"].fillna(over["last_activity_at"])
     over["at"] = pd.to_datetime(over["at"], utc=True)
-    costs = over[["cost_usd", "subagent_cost_usd"]].astype("float64")
-    whole = costs.sum(axis=1)
-    # Nothing of one part beside an unknown other is no figure of the whole.
-    over["whole_cost_usd"] = whole.where((whole > 0) | costs.notna().all(axis=1))
-    holds = [UNPRICED in (flags or ()) for flags in sessions["flags"]]
-    flagged = sessions[pd.Series(holds, index=sessions.index, dtype=bool)]
-    above = over["key"].isin(flagged["parent_key"].dropna())
-    over["unpriced"] = costs.isna().any(axis=1) | over["key"].isin(flagged["key"]) | above
-    return within(over, period)
+    found = within(over, period).copy()
+    silent = _silent(sessions)
+    sums = calls.groupby("top_key")[["requests", "unpriced_requests", "cost_usd"]].sum()
+    spent = sums.reindex(found["key"]).fillna(0).set_axis(found.index)
+    unknown = found["key"].isin(silent)
+    calls_made = unknown | (spent["requests"] > 0)
+    nothing = calls_made & (spent["requests"] == spent["unpriced_requests"])
+    found["whole_cost_usd"] = spent["cost_usd"].astype("float64").mask(nothing)
+    found["unpriced"] = unknown | (spent["unpriced_requests"] > 0)
+    return found
+
+
+def _silent(sessions: pd.DataFrame) -> set[str]:
+    """Keys of top-level sessions that made calls which no file tells, or a session below did."""
+    holds = [NO_LOCAL_TOKENS in (flags or ()) for flags in sessions["flags"]]
+    made_none = sessions["requests"].fillna(0) == 0
+    quiet = sessions["key"][pd.Series(holds, index=sessions.index, dtype=bool) & made_none]
+    above = tops(sessions.set_index("key")["parent_key"])
+    return set(above.loc[quiet])
 
 
 def failed(over: pd.DataFrame) -> pd.DataFrame:
-    """Those of `ended` that failed, with `signature`, `class` and `text` of their errors."""
-    found = over[over["status"] == "failed"].copy()
-    errors = found[["error_class", "error_message"]].astype(object)
-    known = errors.where(errors.notna(), None)
-    told = [signature(*pair) for pair in zip(*(known[name] for name in known), strict=True)]
-    found["signature"] = [one.id for one in told]
-    found["class"] = [one.error_class for one in told]
-    found["text"] = [one.text for one in told]
-    return found
+    """Those of `ended` that failed."""
+    return over[over["status"] == "failed"]
+
+
+def last_failed(sessions: pd.DataFrame) -> dict[str, int]:
+    """When (ms) each group failed last, by signature, in the whole frame."""
+    top = top_level(sessions)
+    lost = top[~top["sample"] & (top["status"] == "failed")]
+    at = lost["ended_at"].fillna(lost["last_activity_at"]).astype("datetime64[ms, UTC]")
+    newest = at.astype("int64").where(at.notna(), 0).groupby(lost["error_signature"]).max()
+    return {str(key): int(moment) for key, moment in newest.items()}
 
 
 def headline(over: pd.DataFrame) -> Headline:
     """The figures of what `ended` gives."""
-    lost = over[over["status"] == "failed"]
+    lost = failed(over)
     cost = lost["whole_cost_usd"].sum(min_count=1) if len(lost) else 0.0
     return Headline(
         failed=len(lost),
@@ -79,9 +92,33 @@ def headline(over: pd.DataFrame) -> Headline:
 
 
 def cured(sessions: pd.DataFrame) -> set[str]:
-    """Keys of the sessions of which a retry completed."""
-    done = sessions[sessions["status"] == "completed"]
-    return set(done["retry_of"].dropna())
+    """Keys of the failed sessions that a retry cured: what they were to do was done after all.
+
+    A retry of the session completed, or a retry of that retry, and so on; or a session completed
+    that began after the failure, in the same project folder with the same first prompt, by
+    whatever tool.
+    """
+    top = top_level(sessions)
+    top = top[~top["sample"]]
+    lost, done = (top[top["status"] == status] for status in ("failed", "completed"))
+    retried = top["retry_of"].dropna()
+    before = dict(zip(top["key"][retried.index], retried, strict=True))
+    found: set[str] = set()
+    for key in done["key"]:
+        above = before.get(key)
+        while above is not None and above not in found:
+            found.add(above)
+            above = before.get(above)
+    return (found & set(lost["key"])) | _tried_again(lost, done)
+
+
+def _tried_again(lost: pd.DataFrame, done: pd.DataFrame) -> set[str]:
+    task = ["project_path", "first_prompt"]
+    newest = done.dropna(subset=task).groupby(task)["started_at"].max().rename("newest")
+    asked = lost[lost["first_prompt"].fillna("").str.strip() != ""].join(newest, on=task)
+    # When a process was found to be gone says little about when it went.
+    since = asked["last_activity_at"].fillna(asked["ended_at"])
+    return set(asked["key"][asked["newest"] >= since])
 
 
 def groups(lost: pd.DataFrame, retried: set[str], zone: tzinfo) -> pd.DataFrame:
@@ -97,9 +134,10 @@ def groups(lost: pd.DataFrame, retried: set[str], zone: tzinfo) -> pd.DataFrame:
     if len(days):
         first = max(days.min(), days.max() - pd.Timedelta(days=_TREND_DAYS - 1))
         span = pd.date_range(first, days.max(), freq="D")
+    by_signature = lost.sort_values("at", kind="stable").groupby("error_signature", sort=False)
     rows = [
         _row(str(key), group, retried, days.reindex(group.index), span)
-        for key, group in lost.sort_values("at", kind="stable").groupby("signature", sort=False)
+        for key, group in by_signature
     ]
     found = pd.DataFrame(rows, columns=_COLUMNS)
     order = ["sessions", "last_seen"]
@@ -135,8 +173,8 @@ def _row(
     messages = group["error_message"].dropna()
     return {
         "signature": key,
-        "class": group["class"].iloc[0],
-        "text": group["text"].iloc[0],
+        "class": group["error_class"].iloc[0],
+        "text": group["error_text"].iloc[0],
         "sessions": len(group),
         "trend": [int(count) for count in days.value_counts().reindex(span, fill_value=0)],
         "cost_usd": group["whole_cost_usd"].sum(min_count=1),

@@ -8,11 +8,15 @@ somebody reopens it. When a session fails in the same way after the decision, th
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from lib.model_notes import FailureNote
+from lib.model_notes import FailureNote, FailureNoteKind
 
 GroupState = Literal["open", "resolved", "ignored", "returned"]
 
-_STATES: dict[str, GroupState] = {"resolve": "resolved", "ignore": "ignored", "reopen": "open"}
+_STATES: dict[FailureNoteKind, GroupState] = {
+    "resolve": "resolved",
+    "ignore": "ignored",
+    "reopen": "open",
+}
 
 
 def by_signature(notes: Iterable[FailureNote]) -> dict[str, list[FailureNote]]:

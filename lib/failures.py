@@ -14,6 +14,23 @@ from lib.model import ErrorClass
 LONGEST_SIGNATURE = 240
 """Characters of a normal form; what follows rarely tells two causes apart."""
 _LONGEST_READ = 4_000
+LONGEST_NAME = 60
+"""Characters of a normal form in the name of a group."""
+
+ERROR_WORDS: dict[ErrorClass, str] = {
+    "api": "API error",
+    "rate_limit": "Rate limit",
+    "authentication": "Authentication",
+    "tool": "Tool failed",
+    "test": "Test failed",
+    "permission": "Permission denied",
+    "context_overflow": "Context full",
+    "killed": "Killed",
+    "timeout": "Timeout",
+    "crash": "Crash",
+    "unknown": "Error",
+}
+"""The classes in words for people."""
 
 
 class Rule(NamedTuple):
@@ -89,3 +106,16 @@ def signature(error_class: ErrorClass | None, message: str | None) -> Signature:
     text = normal_form(message or "")
     digest = hashlib.sha256(f"{kind}\n{text}".encode(errors="surrogatepass")).hexdigest()
     return Signature(digest[:12], kind, text)
+
+
+def error_words(error_class: object) -> str:
+    """A class of errors in words; of one that nobody knows, that it is an error."""
+    return next((told for one, told in ERROR_WORDS.items() if one == error_class), "Error")
+
+
+def group_name(found: Signature) -> str:
+    """A group of failures in a line, unlike that of any other group."""
+    words = error_words(found.error_class)
+    if len(found.text) > LONGEST_NAME:
+        return f"{words}: {found.text[:LONGEST_NAME]}… ({found.id[:6]})"
+    return f"{words}: {found.text}" if found.text else words

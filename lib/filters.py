@@ -14,10 +14,10 @@ from lib.cards import LOOKS
 from lib.sections import Sort, top_level
 
 Range = Literal["1h", "24h", "7d", "30d", "all"]
-Facet = Literal["project", "tool", "status", "model", "branch"]
+Facet = Literal["project", "tool", "status", "error", "model", "branch"]
 
 NONE = "(none)"
-"""Stands for a session without a project, model or branch."""
+"""Stands for a session without a project, model, branch or error."""
 FACETS: tuple[Facet, ...] = get_args(Facet)
 RANGES: dict[Range, tuple[str, pd.Timedelta | None]] = {
     "1h": ("Ended in the last hour", pd.Timedelta(hours=1)),
@@ -41,6 +41,7 @@ _COLUMNS: dict[Facet, str] = {
     "project": "project",
     "tool": "agent",
     "status": "status",
+    "error": "error_signature",
     "branch": "branch",
     "model": "models",
 }
@@ -64,6 +65,8 @@ class Filters(BaseModel):
     project: tuple[str, ...] = ()
     tool: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    error: tuple[str, ...] = ()
+    """Signatures of errors, see `lib.failures`."""
     model: tuple[str, ...] = ()
     branch: tuple[str, ...] = ()
     range: Range = "24h"

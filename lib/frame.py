@@ -237,10 +237,11 @@ def load_sessions(store: Store, now: int | None = None) -> pd.DataFrame:
     `model` (of the newest call), `models`, `server` (URL of the LeanSpec server that runs it),
     `sample`, `flags`.
     State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
-    `error_message`, and UTC times: `started_at`, `ended_at`, `last_activity_at`, `since`,
-    `resets_at`, `dismissed_at`, `last_seen_at`; `duration_ms` of ended sessions; `turns`,
-    `turn_requests`, `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a
-    plan), `context_tokens`, `context_window`, `context_share`.
+    `error_message`, `error_signature` and `error_text` of failed ones (see `lib.failures`), and
+    UTC times: `started_at`, `ended_at`, `last_activity_at`, `since`, `resets_at`,
+    `dismissed_at`, `last_seen_at`; `duration_ms` of ended sessions; `turns`, `turn_requests`,
+    `turn_limit`, `todo_done`, `todo_total`, `progress` (0 to 1, NaN without a plan),
+    `context_tokens`, `context_window`, `context_share`.
     Control: `permitted` (kinds of actions that may be asked for), `under_way` (kinds that were),
     `note` (why something did not come to pass), `retry_of` (a key).
     Of a LeanSpec server: `server` (its URL), and what `lib.served` tells of its sessions.

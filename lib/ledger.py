@@ -140,15 +140,15 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """
     real = sessions[~sessions["sample"]]
     known = real.set_index("key")
-    tops = _tops(known["parent_key"])
+    above = tops(known["parent_key"])
     names = ["agent_label", "project", "spec", "branch", "machine", "title", "status"]
-    of_top = known[names].reindex(tops.to_numpy())
-    of_top.index = tops.index
+    of_top = known[names].reindex(above.to_numpy())
+    of_top.index = above.index
     found = usage[usage["session_key"].isin(known.index)].reset_index(drop=True)
     keys = found["session_key"]
     for name in names:
         found[name] = keys.map(of_top[name])
-    found["top_key"] = keys.map(tops)
+    found["top_key"] = keys.map(above)
     found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
     for column in DIMENSIONS.values():
         found[column] = found[column].astype("object").fillna(NONE)
@@ -156,16 +156,16 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _tops(parents: "pd.Series[str]") -> "pd.Series[str]":
+def tops(parents: "pd.Series[str]") -> "pd.Series[str]":
     """Key of each session to that of the session at its top, as far as it is known."""
-    tops = pd.Series(parents.index, index=parents.index, dtype="object")
+    found = pd.Series(parents.index, index=parents.index, dtype="object")
     for _ in range(DEEPEST):
-        above = tops.map(parents)
+        above = found.map(parents)
         has = above.notna() & above.isin(parents.index)
         if not has.any():
             break
-        tops = tops.where(~has, above)
-    return tops
+        found = found.where(~has, above)
+    return found
 
 
 def within(rows: pd.DataFrame, period: Period) -> pd.DataFrame:

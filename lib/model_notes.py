@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 BudgetPeriod = Literal["day", "week", "month"]
+FailureNoteKind = Literal["resolve", "ignore", "reopen", "note"]
 
 
 class Budget(msgspec.Struct, kw_only=True):
@@ -46,7 +47,7 @@ class FailureNote(msgspec.Struct, kw_only=True):
     id: int = 0
     """Given by the store."""
     signature: str
-    kind: Literal["resolve", "ignore", "reopen", "note"]
+    kind: FailureNoteKind
     text: str | None = None
     by: str
     at: int

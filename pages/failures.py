@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.store import StoreError
-from lib.ui import failures, state
+from lib.ui import failure_details, failures, state
 
 shared = state.shared()
 st.title("Failures")
@@ -15,4 +15,5 @@ except StoreError as error:
     st.stop()
 failures.figures(shown)
 st.subheader("What went wrong")
-failures.groups(shown)
+groups = failures.groups(shown)
+failure_details.details(shared, shown, groups)

@@ -1,12 +1,24 @@
 """Signatures: the same failure is one group, another failure is another."""
 
 import re
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.failures import LONGEST_SIGNATURE, RULES, normal_form, signature
+from lib.failures import (
+    ERROR_WORDS,
+    LONGEST_NAME,
+    LONGEST_SIGNATURE,
+    RULES,
+    Signature,
+    error_words,
+    group_name,
+    normal_form,
+    signature,
+)
+from lib.model import ErrorClass
 
 CASES = {
     "terminal colours": ("\x1b[31mboom\x1b[0m", "boom"),
@@ -117,3 +129,22 @@ def test_any_text_has_a_short_signature(message: str) -> None:
     found = signature("unknown", message)
     assert re.fullmatch("[0-9a-f]{12}", found.id)
     assert len(found.text) <= LONGEST_SIGNATURE
+
+
+def test_each_class_has_words_of_its_own_and_a_missing_one_is_an_error() -> None:
+    assert set(ERROR_WORDS) == set(get_args(ErrorClass))
+    assert len(set(ERROR_WORDS.values())) == len(ERROR_WORDS)
+    assert error_words("api") == "API error"
+    assert error_words(None) == error_words("no such class") == "Error"
+
+
+@given(st.lists(st.text(max_size=2 * LONGEST_NAME), min_size=2, max_size=2, unique_by=normal_form))
+def test_two_groups_never_have_one_name(messages: list[str]) -> None:
+    one, other = (group_name(signature("api", message)) for message in messages)
+    assert one != other
+    assert len(one) < LONGEST_NAME + 30
+
+
+def test_a_group_is_named_by_its_class_and_what_it_says() -> None:
+    assert group_name(Signature("0123456789ab", "timeout", "gave up")) == "Timeout: gave up"
+    assert group_name(Signature("0123456789ab", "killed", "")) == "Killed"

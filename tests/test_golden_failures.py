@@ -5,7 +5,7 @@ import pytest
 
 from lib import failure_groups
 from lib.frame import load_sessions
-from lib.ledger import Period, preset
+from lib.ledger import Period, load, preset
 from lib.store import Store
 from tests import golden
 from tests.golden import BERLIN, NOW, NOW_MS, key_of
@@ -15,12 +15,17 @@ MINUTE = 60_000
 
 
 @pytest.fixture
+def calls(golden_store: Store) -> pd.DataFrame:
+    return load(golden_store, NOW_MS)
+
+
+@pytest.fixture
 def sessions(golden_store: Store) -> pd.DataFrame:
     return load_sessions(golden_store, NOW_MS)
 
 
-def test_the_headline_of_all_time(sessions: pd.DataFrame) -> None:
-    found = failure_groups.headline(failure_groups.ended(sessions, ALL))
+def test_the_headline_of_all_time(sessions: pd.DataFrame, calls: pd.DataFrame) -> None:
+    found = failure_groups.headline(failure_groups.ended(sessions, calls, ALL))
     # Over are all ten but `open`; failed: limit (1.62, 10 min), partly (0.15 and a call without
     # a price, 45 min), slow (no price at all, 2.5 min).
     assert (found.failed, found.share) == (3, pytest.approx(3 / 9))
@@ -37,14 +42,14 @@ def test_the_headline_of_all_time(sessions: pd.DataFrame) -> None:
     ],
 )
 def test_the_headline_of_a_period(
-    sessions: pd.DataFrame, name: str, expected: tuple[float | None, ...]
+    sessions: pd.DataFrame, calls: pd.DataFrame, name: str, expected: tuple[float | None, ...]
 ) -> None:
-    over = failure_groups.ended(sessions, preset(name, BERLIN, NOW))
+    over = failure_groups.ended(sessions, calls, preset(name, BERLIN, NOW))
     assert failure_groups.headline(over) == pytest.approx(expected)
 
 
-def test_the_groups(sessions: pd.DataFrame) -> None:
-    lost = failure_groups.failed(failure_groups.ended(sessions, ALL))
+def test_the_groups(sessions: pd.DataFrame, calls: pd.DataFrame) -> None:
+    lost = failure_groups.failed(failure_groups.ended(sessions, calls, ALL))
     retried = failure_groups.cured(sessions)
     assert retried == {key_of("limit")}
     limit, slow = failure_groups.groups(lost, retried, BERLIN).to_dict("records")

@@ -1,49 +1,87 @@
-"""The parts of the Failures page."""
+"""The Failures page: what it shows, its figures, and the table of groups."""
 
-from typing import Any, NamedTuple, cast
-from urllib.parse import quote
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
 
-from lib import failure_groups, filters
-from lib.cards import UNTITLED, money
+from lib import failure_groups, failure_notes, filters, ledger
+from lib.cards import money
 from lib.costs import change
 from lib.failure_groups import Headline
+from lib.failure_notes import GroupState
+from lib.failures import error_words
 from lib.ledger import Period
+from lib.model_notes import FailureNote
 from lib.ui import periods, state
 from lib.ui.costs import HOUR_MS, as_text
 from lib.ui.exports import exports
+from lib.ui.servers import counted
 from lib.ui.state import Shared
+
+GROUP = "group"
+"""The query parameter that selects a group, by signature."""
+STATES: dict[GroupState, str] = {
+    "open": "open",
+    "returned": "↩ came back",
+    "resolved": "✔ resolved",
+    "ignored": "🔕 ignored",
+}
+_SHOWN: dict[str, Sequence[GroupState]] = {
+    "Open": ("open", "returned"),
+    "Resolved": ("resolved",),
+    "Ignored": ("ignored",),
+    "All": tuple(STATES),
+}
 
 
 class Shown(NamedTuple):
     """What the page shows."""
 
-    sessions: pd.DataFrame
-    """Those that the sidebar's filters leave, whenever they ended."""
+    over: pd.DataFrame
+    """`lib.failure_groups.ended`, of the sessions that the sidebar's filters leave."""
+    before: pd.DataFrame | None
+    """The same of the period before; None where there is none."""
     retried: set[str]
-    """Keys of the sessions of which a retry completed."""
+    """Keys of the sessions that a retry cured."""
+    notes: dict[str, list[FailureNote]]
+    """What people wrote to each group."""
+    states: Mapping[str, GroupState]
+    """How things stand with each group that ever failed."""
     period: Period
 
 
 def choose(shared: Shared) -> Shown:
     """Draw the period's control, which is in the address; answer what is to be shown."""
     sessions = state.sessions_frame(shared.store)
+    calls = ledger.load(shared.store, state.now_ms())
     everything = shared.filters.model_copy(update={"range": "all", "dismissed": True})
-    left = filters.apply(sessions, everything, state.now())
+    left = filters.apply(sessions, everything, state.now())["key"]
     above = st.container(horizontal=True, vertical_alignment="bottom")
-    chosen = periods.choose(above, state.viewer_zone(), state.now())
-    return Shown(left, failure_groups.cured(sessions), chosen.period)
+    period = periods.choose(above, state.viewer_zone(), state.now()).period
+    before = period.previous()
+
+    def ended(span: Period) -> pd.DataFrame:
+        found = failure_groups.ended(sessions, calls, span)
+        return found[found["key"].isin(left)]
+
+    notes = shared.store.failure_notes.listed()
+    return Shown(
+        ended(period),
+        ended(before) if before is not None else None,
+        failure_groups.cured(sessions),
+        failure_notes.by_signature(notes),
+        failure_notes.states(notes, failure_groups.last_failed(sessions)),
+        period,
+    )
 
 
 def figures(shown: Shown) -> None:
     """The figures on top, each against the period before."""
-    found = failure_groups.headline(failure_groups.ended(shown.sessions, shown.period))
-    before = shown.period.previous()
-    earlier = (
-        failure_groups.headline(failure_groups.ended(shown.sessions, before)) if before else None
-    )
+    found = failure_groups.headline(shown.over)
+    earlier = failure_groups.headline(shown.before) if shown.before is not None else None
     unpriced = f"{found.unpriced_sessions:,} sessions unpriced" if found.unpriced_sessions else ""
     told = {
         "Failed sessions": ("failed", f"{found.failed:,}", ""),
@@ -72,73 +110,101 @@ def _money(amount: float | None) -> str:
     return "unpriced" if amount is None else money(amount)
 
 
-def groups(shown: Shown) -> None:
-    """The table of groups, its export, and the details of the selected one."""
-    lost = failure_groups.failed(failure_groups.ended(shown.sessions, shown.period))
-    if lost.empty:
-        st.info("No session failed in this period.")
-        return
+def selected() -> str | None:
+    """The signature of the group that the address names."""
+    return st.query_params.get(GROUP)
+
+
+def groups(shown: Shown) -> pd.DataFrame:
+    """Draw the table of groups and its export; answer all groups of the period, also hidden ones.
+
+    A row that is selected is in the address, so that its group stays whatever the order.
+    """
+    lost = failure_groups.failed(shown.over)
     found = failure_groups.groups(lost, shown.retried, state.viewer_zone())
-    found["lost_hours"] = found["lost_ms"] / HOUR_MS
-    found = found.drop(columns="lost_ms")
-    event = st.dataframe(
-        found,
-        # A row is selected by its number: in another order it is another group.
-        key=f"groups {' '.join(found['signature'])}",
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config=_columns(),
+    found["state"] = [shown.states[signature] for signature in found["signature"]]
+    wanted = st.segmented_control(
+        "Groups", list(_SHOWN), default="Open", required=True, key="show", bind="query-params"
     )
-    exports(found, "failures")
-    chosen = cast("dict[str, Any]", event).get("selection", {}).get("rows", [])
-    if chosen and chosen[0] < len(found):
-        group = found.iloc[chosen[0]]
-        details(group["example"], lost[lost["signature"] == group["signature"]])
-    else:
-        st.caption("Select a row for its newest message and its sessions.")
+    listed = found[found["state"].isin(_SHOWN[wanted])].reset_index(drop=True)
+    if listed.empty:
+        none = "No session failed in this period."
+        st.info(none if found.empty else f"None of these here. There are {_counted(found)}.")
+        return found
+    _table(listed)
+    if len(listed) < len(found):
+        hidden = found[~found["signature"].isin(listed["signature"])]
+        st.caption(f"Not shown: {_counted(hidden)}.")
+    return found
 
 
-def details(example: str, lost: pd.DataFrame) -> None:
-    """The newest message of a group, letter by letter, and its sessions with links."""
-    st.subheader("Newest message")
-    st.code(example or "No message was recorded.", language=None, wrap_lines=True)
-    table = pd.DataFrame(
-        {
-            "link": [f"session?session={quote(key, safe='')}" for key in lost["key"]],
-            "title": lost["title"].astype(object).fillna(UNTITLED),
-            "tool": lost["agent_label"],
-            "project": lost["project"],
-            "model": lost["model"],
-            "failed_at": lost["at"],
-            "cost_usd": lost["whole_cost_usd"],
-        }
-    ).sort_values("failed_at", ascending=False)
-    column = st.column_config
+def _counted(found: pd.DataFrame) -> str:
+    counts = found["state"].value_counts()
+    told = [f"{counts[one]:,} {words}" for one, words in STATES.items() if one in counts]
+    return f"{counted(len(found), 'group')} ({', '.join(told)})"
+
+
+def _table(listed: pd.DataFrame) -> None:
+    signatures = list(listed["signature"])
+    table = presentable(listed)
+    chosen = selected()
+    rows = [signatures.index(chosen)] if chosen in signatures else []
+    # A row is selected by its number: in another order it is another group.
+    order = hashlib.sha256(" ".join(signatures).encode()).hexdigest()
+    key = f"groups {order}"
+    known = st.session_state.get(key)
+    if known is not None and known["selection"]["rows"] != rows:
+        # The address moved: by a link, or back and forward.
+        st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+    def note_selection() -> None:
+        picked = st.session_state[key]["selection"]["rows"]
+        if picked and picked[0] < len(signatures):
+            st.query_params[GROUP] = signatures[picked[0]]
+        elif GROUP in st.query_params:
+            del st.query_params[GROUP]
+
     st.dataframe(
         table,
+        key=key,
         hide_index=True,
         width="stretch",
-        column_config={
-            "link": column.LinkColumn("Session", display_text="open"),
-            "title": "Title",
-            "tool": "Tool",
-            "project": "Project",
-            "model": "Model",
-            "failed_at": column.DatetimeColumn("Failed"),
-            "cost_usd": column.NumberColumn("Cost", format="dollar"),
-        },
+        on_select=note_selection,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": rows}},
+        column_config=_columns(),
+    )
+    exports(table, "failures")
+
+
+def presentable(listed: pd.DataFrame) -> pd.DataFrame:
+    """The columns of groups that a table shows, in words and units for people."""
+    return pd.DataFrame(
+        {
+            "class": [error_words(one) for one in listed["class"]],
+            "text": listed["text"],
+            "state": [STATES[one] for one in listed["state"]],
+            "sessions": listed["sessions"],
+            "trend": listed["trend"],
+            "cost_usd": listed["cost_usd"],
+            "unpriced_sessions": listed["unpriced_sessions"],
+            "lost_hours": listed["lost_ms"] / HOUR_MS,
+            "cured": listed["cured"],
+            "projects": listed["projects"],
+            "tools": listed["tools"],
+            "models": listed["models"],
+            "first_seen": listed["first_seen"],
+            "last_seen": listed["last_seen"],
+        }
     )
 
 
 def _columns() -> dict[str, Any]:
     column = st.column_config
     return {
-        "signature": None,
-        "example": None,
         "class": "Class",
         "text": column.TextColumn("Error", width="large"),
+        "state": "State",
         "sessions": column.NumberColumn("Sessions"),
         "trend": column.BarChartColumn("By day", y_min=0),
         "cost_usd": column.NumberColumn("Cost", format="dollar"),

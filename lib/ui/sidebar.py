@@ -14,6 +14,7 @@ from streamlit_autorefresh import st_autorefresh
 
 from lib import filters
 from lib.cards import LOOKS
+from lib.failures import Signature, group_name
 from lib.filters import FACETS, NONE, Facet, Filters
 from lib.ui.state import now
 
@@ -27,6 +28,7 @@ _TITLES: dict[Facet, tuple[str, str]] = {
     "project": ("Project", "All projects"),
     "tool": ("Tool", "All tools"),
     "status": ("Status", "All statuses"),
+    "error": ("Error", "Failed or not"),
     "model": ("Model", "All models"),
     "branch": ("Branch", "All branches"),
 }
@@ -218,6 +220,11 @@ def _names(frame: pd.DataFrame, facet: Facet) -> Mapping[str, str]:
         found |= dict(zip(pairs["agent"], pairs["agent_label"], strict=True))
     if facet == "status":
         found |= {name: f"{look.icon} {look.words}" for name, look in LOOKS.items()}
+    if facet == "error":
+        columns = ["error_signature", "error_class", "error_text"]
+        errors = frame[columns].dropna(subset=columns[:1]).drop_duplicates(columns[:1])
+        told = [Signature._make(row) for row in errors.itertuples(index=False)]
+        found |= {one.id: group_name(one) for one in told}
     return found
 
 
