@@ -11,12 +11,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import pricing
+from lib.cards import UNTITLED
 from lib.figures import Figures, figures, total
-from lib.ledger import TOKEN_KINDS, Bucket, Period, buckets, within
+from lib.ledger import TOKEN_KINDS, Bucket, Period, buckets, grouped, is_priced, within
 from lib.store import Store
 
 HISTORY_DAYS = 28
 """Days before today that a forecast goes by."""
+HOUR_MS = 3_600_000
 SPREAD = 1.2816
 """Standard deviations to each side that hold the middle 80% of a normal distribution."""
 
@@ -38,10 +40,10 @@ class Headline(NamedTuple):
     cache_savings_usd: float
     completed_sessions: int
     cost_per_completed_usd: float | None
-    """Cost of the sessions that are completed, by session."""
+    """Cost of the sessions that are completed, by session; None where none of it is known."""
     failed_sessions: int
-    wasted_usd: float
-    """Cost of the sessions that failed."""
+    wasted_usd: float | None
+    """Cost of the sessions that failed; None where they made calls and none could be priced."""
 
     @property
     def total_tokens(self) -> int:
@@ -53,24 +55,32 @@ def headline(rows: pd.DataFrame) -> Headline:
     """The figures of `rows`, which are a period of a ledger."""
     tokens = {kind: int(rows[kind].sum()) for kind in TOKEN_KINDS}
     prompt = sum(tokens.values()) - tokens["output_tokens"]
-    requests, unpriced = int(rows["requests"].sum()), int(rows["unpriced_requests"].sum())
     completed, failed = (rows[rows["status"] == status] for status in ("completed", "failed"))
     completed_sessions = int(completed["top_key"].nunique())
+    completed_usd = known_usd(completed)
     return Headline(
-        cost_usd=None if requests and requests == unpriced else float(rows["cost_usd"].sum()),
-        unpriced_requests=unpriced,
-        requests=requests,
+        cost_usd=known_usd(rows),
+        unpriced_requests=int(rows["unpriced_requests"].sum()),
+        requests=int(rows["requests"].sum()),
         sessions=int(rows["top_key"].nunique()),
         cache_share=tokens["cache_read_tokens"] / prompt if prompt else None,
         cache_savings_usd=float(rows["cache_savings_usd"].sum()),
         completed_sessions=completed_sessions,
         cost_per_completed_usd=(
-            float(completed["cost_usd"].sum()) / completed_sessions if completed_sessions else None
+            completed_usd / completed_sessions
+            if completed_sessions and completed_usd is not None
+            else None
         ),
         failed_sessions=int(failed["top_key"].nunique()),
-        wasted_usd=float(failed["cost_usd"].sum()),
+        wasted_usd=known_usd(failed),
         **tokens,
     )
+
+
+def known_usd(rows: pd.DataFrame) -> float | None:
+    """The cost of `rows`; None where there were calls and none of them could be priced."""
+    requests, unpriced = rows["requests"].sum(), rows["unpriced_requests"].sum()
+    return None if requests and requests == unpriced else float(rows["cost_usd"].sum())
 
 
 class Change(NamedTuple):
@@ -181,7 +191,7 @@ def largest(table: pd.DataFrame, most: int, rest: str = "Other") -> pd.DataFrame
     if len(table.columns) <= most:
         return table
     kept = table.iloc[:, : most - 1].copy()
-    kept[unused(rest, kept.columns)] = table.iloc[:, most - 1 :].sum(axis=1)
+    kept[unused(rest, kept.columns)] = table.iloc[:, most - 1 :].sum(axis=1, min_count=1)
     return kept
 
 
@@ -196,3 +206,33 @@ def weekday_by_hour(rows: pd.DataFrame, measure: str, zone: tzinfo) -> pd.DataFr
     local = known["at"].dt.tz_convert(zone)
     sums = known[measure].groupby([local.dt.day_of_week, local.dt.hour]).sum().unstack(fill_value=0)
     return sums.reindex(index=range(7), columns=range(24), fill_value=0).fillna(0)
+
+
+def pivot(rows: pd.DataFrame, down: str, across: str, measure: str) -> pd.DataFrame:
+    """`measure` by the columns `down` (rows) and `across` (columns), the largest of both first.
+
+    A count is 0 where there are no calls. Money is NaN there, and where no call has a price.
+    """
+    cells = grouped(rows, [down, across])
+    if measure == "cost_usd":
+        cells[measure] = cells[measure].where(is_priced(cells))
+    table = cells.pivot(index=down, columns=across, values=measure)
+    table = table if measure == "cost_usd" else table.fillna(0)
+    first, last = (
+        table.sum(axis=axis).sort_values(ascending=False, kind="stable") for axis in (1, 0)
+    )
+    return table.loc[first.index, last.index]
+
+
+def by_duration(rows: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """One row a session of `rows` that has ended: `title`, `tool`, `hours`, `cost_usd`.
+
+    `sessions`: the sessions frame. `cost_usd` is NaN where no call has a price.
+    """
+    about = sessions.set_index("key")[["duration_ms", "title", "agent_label"]]
+    found = grouped(rows, ["top_key"]).join(about, on="top_key")
+    found = found[found["duration_ms"].notna()].rename(columns={"agent_label": "tool"})
+    found["title"] = found["title"].fillna(UNTITLED)
+    found["cost_usd"] = found["cost_usd"].where(is_priced(found))
+    found["hours"] = found["duration_ms"] / HOUR_MS
+    return found[["top_key", "title", "tool", "hours", "cost_usd"]]

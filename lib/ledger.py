@@ -202,3 +202,8 @@ def grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     found["sessions"] = sums["top_key"].nunique()
     order = ["cost_usd", "total_tokens"]
     return found.sort_values(order, ascending=False, kind="stable").reset_index()
+
+
+def is_priced(groups: pd.DataFrame) -> "pd.Series[bool]":
+    """Of each of `grouped`, whether it has a cost at all, be it 0."""
+    return (groups["requests"] == 0) | (groups["requests"] != groups["unpriced_requests"])

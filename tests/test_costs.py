@@ -50,9 +50,12 @@ def test_the_headline_tells_what_was_spent_saved_and_wasted() -> None:
     assert (found.requests, found.unpriced_requests, found.total_tokens) == (5, 1, 105)
 
 
-def test_calls_of_which_none_has_a_price_cost_nobody_knows_what() -> None:
-    found = costs.headline(a_ledger({"at": "2026-03-01", "unpriced_requests": 1}))
-    assert found.cost_usd is None
+@pytest.mark.parametrize("status", ["completed", "failed"])
+def test_calls_of_which_none_has_a_price_cost_nobody_knows_what(status: str) -> None:
+    unpriced = a_ledger({"at": "2026-03-01", "unpriced_requests": 1}, status=status)
+    found = costs.headline(unpriced)
+    of_status = found.cost_per_completed_usd if status == "completed" else found.wasted_usd
+    assert (found.cost_usd, of_status) == (None, None)
 
 
 @pytest.mark.parametrize(

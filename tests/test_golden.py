@@ -236,21 +236,41 @@ def test_the_table_of_projects_in_plain_numbers(rows: pd.DataFrame) -> None:
 
 
 def test_the_pivot_of_projects_by_models(rows: pd.DataFrame) -> None:
-    table = ledger.grouped(rows, ["project", "model"]).set_index(["project", "model"])["cost_usd"]
-    assert table.to_dict() == pytest.approx(
-        {
-            ("api", golden.SONNET): 2.07,
-            ("api", golden.HAIKU): 0.15,
-            ("api", golden.HOUSE): 0.0,
-            ("shop", golden.SONNET): 1.265,
-            ("shop", golden.CODEX): 0.50,
-            ("shop", golden.HAIKU): 0.10,
-            ("web", golden.GEMINI): 1.04,
-            ("docs", golden.SONNET): 0.60,
-            ("docs", golden.HAIKU): 0.10,
-            ("–", golden.HOUSE): 0.0,
-        }
-    )
+    # limit 1.62 and again 0.45; night's 0.81 and 0.275, open 0.18; clocks 0.40, gone 0.10.
+    names = [golden.SONNET, golden.GEMINI, golden.CODEX, golden.HAIKU, golden.HOUSE]
+    expected = {
+        "api": [2.07, None, None, 0.15, None],
+        "shop": [1.265, None, 0.50, 0.10, None],
+        "web": [None, 1.04, None, None, None],
+        "docs": [0.60, None, None, 0.10, None],
+        "–": [None] * 5,
+    }
+    found = costs.pivot(rows, "project", "model", "cost_usd")
+    assert (list(found.columns), list(found.index)) == (names, list(expected))
+    cells = found.astype(object).where(found.notna(), None).to_dict("split")["data"]
+    for row, wanted in zip(cells, expected.values(), strict=True):
+        assert row == pytest.approx(wanted)
+
+
+def test_the_pivot_counts_nothing_where_there_are_no_calls(rows: pd.DataFrame) -> None:
+    found = costs.pivot(rows, "machine", "agent_label", "requests")
+    assert found.to_dict("index") == {
+        "desk": {"Claude Code": 7, "Codex": 3, "Gemini CLI": 0, "Copilot CLI": 1},
+        "laptop": {"Claude Code": 4, "Codex": 0, "Gemini CLI": 2, "Copilot CLI": 0},
+    }
+
+
+def test_cost_against_duration(golden_store: Store, rows: pd.DataFrame) -> None:
+    found = costs.by_duration(rows, load_sessions(golden_store, NOW_MS)).to_dict("records")
+    dots = {row["top_key"]: row for row in found}
+    assert dots.keys() == {key_of(name) for name in SESSIONS if name != "open"}  # has not ended
+    assert pd.isna(dots.pop(key_of("slow"))["cost_usd"])
+    for key, dot in dots.items():
+        who = SESSIONS[key.partition(":")[2]]
+        assert (dot["title"], dot["tool"]) == (who.title, who.tool)
+        assert dot["hours"] * 60 == pytest.approx(who.minutes)
+        calls = [call for call in CALLS if part_of(call, "session") == key]
+        assert dot["cost_usd"] == pytest.approx(total("usd", calls))
 
 
 def test_the_command_for_scripts_tells_the_same(golden_store: Store, rows: pd.DataFrame) -> None:

@@ -6,12 +6,11 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from lib import ledger
-from lib.cards import UNTITLED, money
-from lib.costs import largest, unused
+from lib import costs, ledger
+from lib.cards import money
 from lib.ledger import DIMENSIONS, Dimension
 from lib.ui import charts, state
-from lib.ui.costs import DIMENSION_NAMES, HOUR_MS, Choice, as_text, painted
+from lib.ui.costs import DIMENSION_NAMES, Choice, as_text, painted
 from lib.ui.exports import exports
 from lib.ui.state import Shared
 
@@ -31,8 +30,7 @@ def table(rows: pd.DataFrame, by: Dimension) -> None:
         found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
     whole = float(found["cost_usd"].sum())
     found["share"] = found["cost_usd"] / whole if whole else 0.0
-    priced = found["requests"] != found["unpriced_requests"]
-    found["cost_usd"] = found["cost_usd"].where(priced)
+    found["cost_usd"] = found["cost_usd"].where(ledger.is_priced(found))
     found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
     found = found[[name for name in _ORDER if name in found]]
     st.dataframe(found, hide_index=True, width="stretch", column_config=_columns(by))
@@ -96,15 +94,11 @@ def pivot(rows: pd.DataFrame, choice: Choice) -> None:
     if down == across or rows.empty:
         st.info("Choose two different dimensions." if down == across else "No model calls here.")
         return
-    by = [DIMENSIONS[down], DIMENSIONS[across]]
-    found = ledger.grouped(rows, by).pivot_table(
-        index=by[0], columns=by[1], values=choice.measure, aggfunc="sum", fill_value=0
-    )
-    whole = found.sum(axis=1).sort_values(ascending=False, kind="stable")
-    order = found.sum().sort_values(ascending=False, kind="stable").index
-    found = largest(found.loc[whole.index, order], MOST_COLUMNS)
-    found[unused("All", found.columns)] = whole
-    found.index.name = unused(DIMENSION_NAMES[down], found.columns)
+    table = costs.pivot(rows, DIMENSIONS[down], DIMENSIONS[across], choice.measure)
+    whole = table.sum(axis=1, min_count=1)
+    found = costs.largest(table, MOST_COLUMNS)
+    found[costs.unused("All", found.columns)] = whole
+    found.index.name = costs.unused(DIMENSION_NAMES[down], found.columns)
     form = "dollar" if choice.unit == "usd" else "localized"
     config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
     st.dataframe(found, width="stretch", column_config=config)
@@ -113,13 +107,12 @@ def pivot(rows: pd.DataFrame, choice: Choice) -> None:
 
 def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
     """Cost against duration of the sessions in `chosen`, which are some of `rows`."""
-    frame = state.sessions_frame(shared.store).set_index("key")
-    found = ledger.grouped(chosen, ["top_key"])
-    found = found.join(frame[["duration_ms", "title", "agent_label"]], on="top_key")
-    found["title"] = found["title"].fillna(UNTITLED)
-    found = found[found["duration_ms"].notna()].rename(columns={"agent_label": "tool"})
-    found["hours"] = found["duration_ms"] / HOUR_MS
+    found = costs.by_duration(chosen, state.sessions_frame(shared.store))
     if found.empty:
         st.info("No session of this period has ended.")
         return
-    st.plotly_chart(charts.dots(found, painted(rows, "agent_label")), key="dots", width="stretch")
+    paint = painted(rows, "agent_label")
+    st.plotly_chart(charts.dots(found, paint), key="dots", width="stretch")
+    unpriced = int(found["cost_usd"].isna().sum())
+    if unpriced:
+        st.caption(f"Not in the chart: {unpriced:,} without any known price.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from lib import costs, filters, ledger
 from lib.cards import money
-from lib.costs import Change
+from lib.costs import HOUR_MS, Change
 from lib.ledger import DIMENSIONS, Bucket, Dimension, Period
 from lib.ui import charts, periods, state
 from lib.ui.state import Shared
@@ -32,7 +32,6 @@ _STEPS = {
     "month": pd.DateOffset(months=1),
 }
 KIND = "kind"
-HOUR_MS = 3_600_000
 
 
 class Choice(NamedTuple):
