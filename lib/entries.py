@@ -1,5 +1,6 @@
 """What a session's transcript or log consists of, whichever agent or server wrote it."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -49,9 +50,23 @@ class Entry(msgspec.Struct, kw_only=True):
     omitted: int = 0
     """Characters of the text that are not kept."""
     tool: str | None = None
+    mcp_server: str | None = None
+    """Of a tool call, the MCP server that offers the tool, where name or record tell."""
+    call_id: str | None = None
+    """Of a tool call its id; of a result that of its call. None where the record tells none."""
+    input_hash: str | None = None
+    """Of a tool call, hash of tool and arguments: the same for the same call made again."""
+    characters: int | None = None
+    """Of a tool's result, how long its text is, with what is not kept."""
     exit_status: int | None = None
     failed: bool | None = None
     """Of a tool's result, whether it failed. None where the record does not tell."""
+    denied: bool = False
+    """Of a tool's result: the call was not made, because a person or a rule said no."""
+    retries: int = 0
+    """Of an error of a model call: how often the agent tried it again, as this record tells."""
+    wait_ms: int | None = None
+    """How long it then waited before it tried again, where the record tells."""
     model: str | None = None
     tokens: CallTokens | None = None
     """On the first or last entry of a model call only, so that nothing is shown twice."""
@@ -60,6 +75,10 @@ class Entry(msgspec.Struct, kw_only=True):
     place: int = 0
     """Where in the source it stands (byte offset or number): with the entries of one reading,
     stable and in ascending order."""
+
+
+Each = Callable[[list[Entry]], None]
+"""Takes the entries of one record after the other."""
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -73,6 +92,8 @@ class Reading(msgspec.Struct, kw_only=True):
     skips: list[Skip] = []
     """The first of them; a line counts from where reading began when `from_start` is false."""
     from_start: bool = True
+    each: Each | None = None
+    """Who takes the entries as they are read. None: they are kept in `entries`."""
 
 
 def newest(reading: Reading, limit: int) -> Reading:

@@ -264,16 +264,21 @@ tool_call = Table(
     "tool_call",
     metadata,
     Column("key", Words, primary_key=True),
-    Column("session_key", Words, nullable=False),
+    Column("session_key", Words, primary_key=True),
+    # Without the session's key at its end, like a request's.
     Column("owner_rank", Words, nullable=False),
     Column("at", BigInteger),
     Column("tool", Words, nullable=False),
     Column("mcp_server", Words),
+    Column("model", Words),
     Column("outcome", Words, nullable=False),
     Column("exit_status", BigInteger),
     Column("input_hash", Words),
     Column("result_characters", BigInteger),
     Column("duration_ms", BigInteger),
+    # Another session's copy counts in place of this one. Every session's claim is kept, so that
+    # it never matters which of them is read first, or again.
+    Column("is_copy", Boolean, nullable=False),
     Index("tool_call_session_key", "session_key"),
 )
 
@@ -287,6 +292,8 @@ analysis = Table(
     Column("complete", Boolean, nullable=False),
     Column("repeated_tool", Words),
     Column("repeats", BigInteger, nullable=False),
+    Column("most_repeated_tool", Words),
+    Column("most_repeats", BigInteger, nullable=False),
     Column("error_streak", BigInteger, nullable=False),
     Column("progress_at", BigInteger),
     Column("api_retries", BigInteger, nullable=False),

@@ -57,7 +57,7 @@ def read_transcript(
         mark = None if path.suffix == ".json" and session.agent == "opencode" else mark_of(path)
         if known is not None and mark is not None and (known.mark, known.limit) == (mark, limit):
             return known
-        reading = source.entries(path, session.key, limit)
+        reading = source.entries(path, session.key, limit, None)
     except FileNotFoundError:
         return Transcript(problem="Its transcript is gone: the agent deleted the file.")
     except OSError as error:

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading
+from lib.entries import CallTokens, Each, Entry, Reading
 from lib.readers.entry_lines import read_lines
-from lib.readers.entry_tools import Calls, as_status, entry, error, notice, said, texts_in
+from lib.readers.entry_tools import Calls, as_status, entry, error, notice, retry, said, texts_in
 from lib.readers.values import as_count, as_list, as_object, as_text, as_time, as_tokens, as_word
 
 _INTERRUPTED = "[Request interrupted by user"
@@ -20,12 +20,19 @@ _NOT_PROMPTS = (
 )
 _EXIT = re.compile(r"\A(?:Error: )?Exit code (\d+)")
 _SYNTHETIC = "<synthetic>"
+_NO_DENIALS = (None, "interrupted")
+"""Kinds of a denial that deny nothing: what a killed process left open is closed by a word."""
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a transcript. Raises OSError."""
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a transcript. Raises OSError."""
     of_subagent = path.name.startswith("agent-")
-    return read_lines(path, lambda: _Records(of_subagent).take, limit)
+    return read_lines(path, lambda: _Records(of_subagent).take, limit, each)
 
 
 class _Records:
@@ -82,11 +89,17 @@ class _Records:
         if not failed and isinstance(told, dict) and "stdout" in told:
             ended = not told.get("interrupted") and not told.get("backgroundTaskId")
             exit_status = 0 if ended else None
+        denial = as_word(record.get("toolDenialKind"))
         made = self._calls.result(
-            block.get("tool_use_id"), text, at, failed=failed, exit_status=exit_status
+            block.get("tool_use_id"),
+            text,
+            at,
+            failed=failed,
+            exit_status=exit_status,
+            denied=denial not in _NO_DENIALS,
         )
-        if (denied := as_word(record.get("toolDenialKind"))) is not None:
-            made.title = f"{made.title or 'tool'}: {denied}"
+        if denial is not None:
+            made.title = f"{made.title or 'tool'}: {denial}"
         return made
 
     def _assistant(self, record: dict[str, Any], at: int | None) -> list[Entry]:
@@ -106,9 +119,15 @@ class _Records:
                     found += said("reasoning", block.get("thinking"), at)
                 case "redacted_thinking":
                     found.append(entry("reasoning", "", at, title="Encrypted"))
-                case "tool_use" | "server_tool_use":
+                case "tool_use" | "server_tool_use" | "mcp_tool_use":
                     call = (block.get("id"), block.get("name"), block.get("input"), at)
-                    found.append(self._calls.call(*call))
+                    server = as_word(block.get("server_name"))
+                    found.append(self._calls.call(*call, mcp_server=server))
+                case str(kind) if kind.endswith("_tool_result"):
+                    # Of a tool that ran where the model does.
+                    text, failed = texts_in(block.get("content")), block.get("is_error") is True
+                    call_id = block.get("tool_use_id")
+                    found.append(self._calls.result(call_id, text, at, failed=failed))
                 case "text":
                     found += said("answer", block.get("text"), at)
                 case _:
@@ -161,7 +180,7 @@ def _system(record: dict[str, Any], at: int | None) -> list[Entry]:
             attempt = as_count(record.get("retryAttempt"))
             of = as_count(record.get("maxRetries"))
             title = f"API error, attempt {attempt} of {of}" if attempt and of else "API error"
-            return [entry("error", text, at, level="warning", title=title)]
+            return [retry(text, at, title, record.get("retryInMs"))]
         case "compact_boundary":
             return [notice("The conversation was compacted", at)]
         case "turn_duration":

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading, newest
+from lib.entries import CallTokens, Each, Entry, Reading, newest
 from lib.readers.cline_session import typed_in
 from lib.readers.documents import read_document
 from lib.readers.entry_lines import add, skip
@@ -30,10 +30,15 @@ def conversation_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(_MESSAGES).removesuffix(".json") + _MESSAGES)
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a conversation. Raises OSError."""
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a conversation. Raises OSError."""
     state, content = read_document(conversation_of(path), None, "cline", _VERSION)
-    reading = Reading()
+    reading = Reading(each=each)
     if content is None:
         skip(reading, 1, state.error or "not readable")
         return reading

@@ -8,16 +8,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading
+from lib.entries import CallTokens, Each, Entry, Reading
 from lib.readers.codex_turns import request_in
 from lib.readers.entry_lines import read_lines
 from lib.readers.entry_tools import (
     Calls,
     as_status,
     decoded,
-    entry,
     error,
     notice,
+    retry,
     said,
     status_in,
     texts_in,
@@ -29,9 +29,14 @@ _EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.MULTI
 _KEPT_STATUSES = 1_000
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a rollout. Raises OSError."""
-    return read_lines(path, lambda: _Records().take, limit)
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a rollout. Raises OSError."""
+    return read_lines(path, lambda: _Records().take, limit, each)
 
 
 class _Records:
@@ -88,6 +93,9 @@ class _Records:
         return self._of_model(found)
 
     def _call(self, item: dict[str, Any], name: object, arguments: object, at: int | None) -> Entry:
+        space = as_word(item.get("namespace")) or ""
+        if space.startswith("mcp__"):
+            name = f"{space.removesuffix('__')}__{name}"
         return self._calls.call(item.get("call_id"), name, _shown(arguments), at)
 
     def _of_model(self, found: list[Entry]) -> list[Entry]:
@@ -140,7 +148,7 @@ class _Records:
             case "error":
                 return [_failure(event, at)]
             case "stream_error":
-                return [entry("error", event.get("message"), at, level="warning", title="Retrying")]
+                return [retry(event.get("message"), at)]
             case "turn_aborted":
                 return [notice("The turn was interrupted", at, level="warning")]
             case "context_compacted":

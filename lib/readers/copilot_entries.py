@@ -3,30 +3,37 @@
 Subagents write into the file of their session; each event names its agent.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading
+from lib.entries import CallTokens, Each, Entry, Reading
 from lib.readers.entry_lines import read_lines
 from lib.readers.entry_tools import (
     Calls,
     as_status,
     decoded,
-    entry,
     error,
     notice,
+    retry,
     said,
     texts_in,
 )
 from lib.readers.values import as_count, as_list, as_object, as_text, as_time, as_tokens, as_word
 
 _TYPED = (None, "user")
+_RETRIED = re.compile(r"; retried (\d{1,4}) times")
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:
-    """The newest `limit` entries of a session or of a subagent in it. Raises OSError."""
+def entries(
+    path: Path,
+    session_key: str,
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a session or of a subagent in it. Raises OSError."""
     agent_id = session_key.partition("/")[2] or None
-    return read_lines(path, lambda: _Records(agent_id).take, limit)
+    return read_lines(path, lambda: _Records(agent_id).take, limit, each)
 
 
 class _Records:
@@ -54,7 +61,8 @@ class _Records:
                 return self._answer(data, at)
             case "tool.execution_start" if data.get("toolCallId") not in self._calls:
                 call = (data.get("toolCallId"), data.get("toolName"), data.get("arguments"), at)
-                return [self._calls.call(*call)]
+                server = as_word(data.get("mcpServerName"))
+                return [self._calls.call(*call, mcp_server=server)]
             case "tool.execution_complete":
                 return [self._result(data, at)]
             case "assistant.reasoning":
@@ -78,8 +86,9 @@ class _Records:
             *said("answer", data.get("content"), at),
         ]
         for call in map(as_object, as_list(data.get("toolRequests"))):
-            arguments = decoded(call.get("arguments"))
-            found.append(self._calls.call(call.get("toolCallId"), call.get("name"), arguments, at))
+            told = (call.get("toolCallId"), call.get("name"), decoded(call.get("arguments")), at)
+            server = as_word(call.get("mcpServerName"))
+            found.append(self._calls.call(*told, mcp_server=server))
         for one in found:
             one.model = as_word(data.get("model"))
         if found:
@@ -96,6 +105,7 @@ class _Records:
             at,
             failed=data.get("success") is False,
             exit_status=as_status(as_object(data.get("shellExecution")).get("exitCode")),
+            denied=failure.get("code") in ("denied", "rejected"),
         )
 
 
@@ -122,10 +132,13 @@ def _other(kind: str, data: dict[str, Any], at: int | None, *, is_subagent: bool
         case "session.error" | "subagent.failed":
             status = as_count(data.get("statusCode"))
             title = f"API error {status}" if status else "Error"
-            return [error(data.get("message") or data.get("error"), at, title)]
+            told = error(data.get("message") or data.get("error"), at, title)
+            tries = _RETRIED.search(told.text[:2_000])
+            told.retries = int(tries[1]) if tries else 0
+            return [told]
         case "model.call_failure":
             text = data.get("errorMessage") or data.get("message")
-            return [entry("error", text, at, level="warning", title="A model call failed")]
+            return [retry(text, at, "A model call failed")]
         case "session.warning" | "session.info":
             level = kind.rpartition(".")[2]
             return said("notice", data.get("message"), at, level=level, title="Copilot CLI")

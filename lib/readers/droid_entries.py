@@ -6,19 +6,25 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lib.entries import Entry, Reading
+from lib.entries import Each, Entry, Reading
 from lib.readers.entry_lines import read_lines
 from lib.readers.entry_tools import Calls, error, notice, said, status_in, texts_in
 from lib.readers.values import as_list, as_object, as_text, as_time, as_word
 
 _EXIT = re.compile(r"(?:\bexit code:|\[Process exited with code) (\d+)[)\]]")
+_SERVER = re.compile(r"(.+?)___.")
 _REMINDER = re.compile(r"<system-reminder>.*?(?:</system-reminder>|\Z)", re.DOTALL)
 _FAILED = re.compile(r"fail|error|limit|exceed|denied|timeout|overflow", re.IGNORECASE)
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a session. Raises OSError."""
-    return read_lines(path, lambda: _Records().take, limit)
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a session. Raises OSError."""
+    return read_lines(path, lambda: _Records().take, limit, each)
 
 
 class _Records:
@@ -53,7 +59,9 @@ class _Records:
                     found.append(self._result(block, at))
                 case "tool_use":
                     call = (block.get("id"), block.get("name"), block.get("input"), at)
-                    found.append(self._calls.call(*call))
+                    server = _SERVER.match(as_word(block.get("name")) or "")
+                    name = server[1] if server else None
+                    found.append(self._calls.call(*call, mcp_server=name))
                 case "thinking":
                     found += said("reasoning", block.get("thinking"), at)
                 case "text" if of_model:

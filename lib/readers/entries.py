@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.entries import Reading
+from lib.entries import Each, Reading
 from lib.readers import (
     claude_code_entries,
     cline_entries,
@@ -27,9 +27,10 @@ Mark = tuple[int, int, int, int]
 class EntrySource(NamedTuple):
     """How the files of one agent become entries."""
 
-    entries: Callable[[Path, str, int], Reading]
-    """The newest entries of a session: its file, its key, how many. Raises OSError when the
-    file can't be opened or read; never for what is in it."""
+    entries: Callable[[Path, str, int, Each | None], Reading]
+    """The newest entries of a session: its file, its key, how many; or, where somebody takes
+    them as they are read, the entries from there on to the end. Raises OSError when the file
+    can't be opened or read; never for what is in it."""
     file_of: Callable[[Path], Path] = lambda path: path
     """The file in which the conversation is, of the session's file."""
 

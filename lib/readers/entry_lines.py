@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from lib.entries import Entry, Reading, newest
+from lib.entries import Each, Entry, Reading, newest
 from lib.model import Skip
 from lib.readers.lines import MAXIMUM_LINE, MAXIMUM_SKIPS_KEPT, TOO_LONG, unexpected
 from lib.readers.values import Unreadable, decode_object, is_complete_json
@@ -26,8 +26,15 @@ Take = Callable[[dict[str, Any]], list[Entry]]
 """The entries that a record adds, called in the order of the file."""
 
 
-def read_lines(path: Path, new_take: Callable[[], Take], limit: int) -> Reading:
-    """The newest `limit` entries. Raises OSError when the file can't be opened or read."""
+def read_lines(
+    path: Path, new_take: Callable[[], Take], limit: int, each: Each | None = None
+) -> Reading:
+    """The newest `limit` entries, or with `each` all of them, given to it line by line.
+
+    Raises OSError when the file can't be opened or read.
+    """
+    if each is not None:
+        return _read_through(path, new_take(), each)
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         window = FIRST_WINDOW
@@ -62,6 +69,26 @@ def _read_from(file: FileIO, start: int, end: int, take: Take, limit: int) -> Re
     return reading
 
 
+def _read_through(path: Path, take: Take, each: Each) -> Reading:
+    """Everything, from the first line on, with no more than a line in memory."""
+    reading = Reading(each=each)
+    place = number = 0
+    with open(path, "rb", buffering=1 << 20) as file:
+        while line := file.readline(MAXIMUM_LINE + 1):
+            start, place = place, place + len(line)
+            number += 1
+            whole = line.endswith(b"\n")
+            if not whole and len(line) > MAXIMUM_LINE:
+                skip(reading, number, TOO_LONG)
+                while not whole and (line := file.readline(MAXIMUM_LINE)):
+                    place, whole = place + len(line), line.endswith(b"\n")
+                continue
+            content = line.strip(b"\0 \t\r\n")
+            if content and (whole or is_complete_json(content)):
+                _take_line(content, start, number, take, reading)
+    return reading
+
+
 def _take_line(line: bytes, place: int, number: int, take: Take, reading: Reading) -> None:
     if len(line) > MAXIMUM_LINE:
         skip(reading, number, TOO_LONG)
@@ -84,7 +111,10 @@ def add(
     for entry in entries:
         entry.place = number if place is None else place
         entry.line = number if reading.from_start else None
-    reading.entries += entries
+    if reading.each is None:
+        reading.entries += entries
+    else:
+        reading.each(entries)
 
 
 def skip(reading: Reading, line: int, reason: str) -> None:

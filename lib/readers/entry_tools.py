@@ -2,7 +2,10 @@
 
 import json
 import re
+from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from lib.entries import LONGEST_TEXT, CallTokens, Entry, Kind
 from lib.model import Request
@@ -11,6 +14,22 @@ from lib.readers.wording import call_text, one_line
 
 _MAXIMUM_CALLS = 10_000
 _MAXIMUM_STATUS = 2**32
+_HASH_BYTES = 12
+_LONGEST_WAIT_MS = 7 * 86_400_000
+_DENIED = re.compile(
+    r"(?:error:? )?(?:"
+    r"(?:the )?user (?:has )?(?:rejected|denied|declined|did not allow|has specified a rule which)"
+    r"|(?:\[operation cancelled\] reason: )user denied"
+    r"|(?:exec command |patch |tool call |the tool call is )?rejected(?: by user|:)"
+    r"|tool execution (?:was )?denied"
+    r"|permission denied because no interactive user"
+    r")",
+    re.IGNORECASE,
+)
+"""How results begin that agents write in place of a call which they were not allowed to make:
+OpenCode, Cline, Goose, Kimi, Gemini CLI, Codex, Copilot CLI."""
+_MCP = re.compile(r"mcp__(.+?)__.")
+"""How agents name the tools of an MCP server: `mcp__<server>__<tool>`."""
 
 
 def entry(kind: Kind, text: object, at: int | None, **facts: Any) -> Entry:
@@ -32,6 +51,14 @@ def said(kind: Kind, text: object, at: int | None, **facts: Any) -> list[Entry]:
 def error(text: object, at: int | None, title: str = "Error") -> Entry:
     """A model call or a turn that failed."""
     return entry("error", text, at, level="error", title=title)
+
+
+def retry(text: object, at: int | None, title: str = "Retrying", wait_ms: object = None) -> Entry:
+    """A model call that failed and is tried again, after `wait_ms` where the record tells."""
+    told = entry("error", text, at, level="warning", title=title, retries=1)
+    if isinstance(wait_ms, int | float) and 0 <= wait_ms <= _LONGEST_WAIT_MS:
+        told.wait_ms = int(wait_ms)
+    return told
 
 
 def notice(title: str, at: int | None, text: object = None, **facts: Any) -> Entry:
@@ -123,15 +150,27 @@ class Calls:
     def __contains__(self, call_id: object) -> bool:
         return as_word(call_id) in self._names
 
-    def call(self, call_id: object, name: object, arguments: object, at: int | None) -> Entry:
-        """A tool call."""
+    def call(
+        self,
+        call_id: object,
+        name: object,
+        arguments: object,
+        at: int | None,
+        *,
+        mcp_server: str | None = None,
+    ) -> Entry:
+        """A tool call. `mcp_server`: where the record tells what the tool's name does not."""
         tool = as_word(name) or "tool"
         if (known := as_word(call_id)) is not None:
             self._names[known] = tool
             if len(self._names) > _MAXIMUM_CALLS:
                 del self._names[next(iter(self._names))]
         told = told_arguments(arguments)
-        return entry("tool_call", told, at, tool=tool, title=call_text(tool, arguments))
+        made = entry("tool_call", told, at, tool=tool, title=call_text(tool, arguments))
+        server = _MCP.match(tool)
+        made.mcp_server = mcp_server or (server[1] if server else None)
+        made.call_id, made.input_hash = known, _hash(tool, arguments)
+        return made
 
     def result(
         self,
@@ -141,18 +180,35 @@ class Calls:
         *,
         failed: bool | None,
         exit_status: int | None = None,
+        denied: bool = False,
     ) -> Entry:
         """What a tool call came to. An exit status other than 0 is a failure."""
-        tool = self._names.get(as_word(call_id) or "")
+        known = as_word(call_id)
+        tool = self._names.get(known or "")
         if exit_status:
             failed = True
+        if failed is not False and exit_status is None and isinstance(text, str):
+            denied = denied or _DENIED.match(text.lstrip()[:200]) is not None
         return entry(
             "tool_result",
             text,
             at,
             tool=tool,
             title=tool or "",
+            call_id=known,
+            characters=len(text) if isinstance(text, str) else 0,
             failed=failed,
+            denied=denied,
             exit_status=exit_status,
-            level="warning" if failed else "info",
+            level="warning" if failed or denied else "info",
         )
+
+
+def _hash(tool: str, arguments: object) -> str:
+    """Of tool and arguments, whatever their order."""
+    try:
+        told = msgspec.json.encode([tool, arguments], order="deterministic")
+    except (TypeError, ValueError, RecursionError):
+        # What the JSON of other libraries holds beyond it: lone surrogates, huge numbers.
+        told = f"{tool}{arguments!r}".encode("utf-8", "replace")
+    return blake2b(told, digest_size=_HASH_BYTES).hexdigest()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading, newest
+from lib.entries import CallTokens, Each, Entry, Reading, newest
 from lib.readers import genai, genai_entries
 from lib.readers.documents import read_document
 from lib.readers.entry_lines import add, read_lines, skip
@@ -16,16 +16,22 @@ from lib.readers.entry_tools import Calls, entry, error, notice, said, status_in
 from lib.readers.values import as_list, as_object, as_text, as_time, as_word
 
 _EXIT = re.compile(r"^Exit Code: (\d+)$", re.MULTILINE)
+_SERVER = re.compile(r" \((.+) MCP Server\)$")
 _NOT_PROMPTS = ("<session_context>", "<hook_context>", "<state_snapshot>")
 _VERSION = 0
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a chat; one document in older versions. Raises OSError."""
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a chat; one document in older versions. Raises OSError."""
     if path.suffix == ".jsonl":
-        return read_lines(path, lambda: _Records().take, limit)
+        return read_lines(path, lambda: _Records().take, limit, each)
     state, content = read_document(path, None, "gemini", _VERSION)
-    reading = Reading()
+    reading = Reading(each=each)
     if content is None:
         skip(reading, 1, state.error or "not readable")
         return reading
@@ -89,7 +95,11 @@ class _Records:
             return []
         name = as_word(call.get("name"))
         ended = as_time(call.get("timestamp")) or at
-        found = [self._calls.call(call.get("id"), name, call.get("args"), at)]
+        server = _SERVER.search(as_word(call.get("displayName")) or "")
+        made = self._calls.call(
+            call.get("id"), name, call.get("args"), at, mcp_server=server[1] if server else None
+        )
+        found = [made]
         parts = genai.function_parts(call.get("result"), "functionResponse")
         status = as_text(call.get("status"), 40)
         if not parts and status is None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib.entries import Entry, Reading, newest
+from lib.entries import Each, Entry, Reading, newest
 from lib.readers.databases import reading as reading_database
 from lib.readers.entry_lines import add, read_lines
 from lib.readers.entry_tools import Calls, error, notice, said, texts_in
@@ -18,6 +18,7 @@ from lib.readers.values import (
     as_object,
     as_text,
     as_time,
+    as_word,
     decode_object,
 )
 
@@ -27,13 +28,18 @@ _LARGEST_RECORD = 1 << 22
 _TOO_LARGE = "record over 4 MiB"
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:
-    """The newest `limit` entries of a session. Raises OSError."""
+def entries(
+    path: Path,
+    session_key: str,
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a session. Raises OSError."""
     if path.suffix == ".jsonl":
-        return read_lines(path, lambda: partial(_entries_of, Calls()), limit)
+        return read_lines(path, lambda: partial(_entries_of, Calls()), limit, each)
     session_id = session_key.partition(":")[2]
     numbered = _MADE.fullmatch(session_id)
-    found = Reading()
+    found = Reading(each=each)
     with reading_database(path) as connection:
         _read_rows(connection, numbered[1] if numbered else session_id, limit, found)
     return newest(found, limit)
@@ -78,8 +84,11 @@ def _entries_of(calls: Calls, record: dict[str, Any]) -> list[Entry]:
                 found += said("reasoning", block.get("thinking") or block.get("text"), at)
             case "toolRequest" | "frontendToolRequest":
                 call = as_object(as_object(block.get("toolCall")).get("value"))
-                made = calls.call(block.get("id"), call.get("name"), call.get("arguments"), at)
-                found.append(made)
+                name = as_word(call.get("name")) or ""
+                # Every extension of Goose is an MCP server: `developer__shell`.
+                server = name.partition("__")[0] if "__" in name else None
+                told = (block.get("id"), name, call.get("arguments"), at)
+                found.append(calls.call(*told, mcp_server=server))
             case "toolResponse":
                 found.append(_result(calls, block, at))
             case "error":

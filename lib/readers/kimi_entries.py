@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading
+from lib.entries import CallTokens, Each, Entry, Reading
 from lib.readers.entry_lines import read_lines
 from lib.readers.entry_tools import (
     Calls,
     as_status,
     decoded,
-    entry,
     error,
     notice,
+    retry,
     said,
     texts_in,
     told_value,
@@ -23,9 +23,14 @@ _CODE_COUNTS = ("inputOther", "output", "inputCacheRead", "inputCacheCreation")
 _CLI_COUNTS = ("input_other", "output", "input_cache_read", "input_cache_creation")
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a log. Raises OSError."""
-    return read_lines(path, lambda: _Records().take, limit)
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a log. Raises OSError."""
+    return read_lines(path, lambda: _Records().take, limit, each)
 
 
 class _Records:
@@ -66,7 +71,7 @@ class _Records:
                 return []
             case "turn.step.retrying":
                 text = record.get("errorMessage") or record.get("errorName")
-                return [entry("error", text, at, level="warning", title="Retrying")]
+                return [retry(text, at)]
             case "turn.ended":
                 return _ended(record, at)
             case "interaction.request":
@@ -113,7 +118,7 @@ class _Records:
                 return []
             case "StepRetry":
                 text = payload.get("error_message") or payload.get("error_type")
-                return [entry("error", text, at, level="warning", title="Retrying")]
+                return [retry(text, at)]
             case "StepInterrupted":
                 return [notice("The step was interrupted", at, level="warning")]
             case _:

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lib.entries import CallTokens, Entry, Reading, newest
+from lib.entries import CallTokens, Each, Entry, Reading, newest
 from lib.readers.databases import reading as reading_database
 from lib.readers.entry_lines import add, skip
-from lib.readers.entry_tools import Calls, as_status, entry, error, said
+from lib.readers.entry_tools import Calls, as_status, entry, error, retry, said
 from lib.readers.opencode_records import tokens_in
 from lib.readers.values import (
     Unreadable,
@@ -36,10 +36,15 @@ class _Message(NamedTuple):
     parts: list[bytes | None]
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:
-    """The newest `limit` entries of a session. Raises OSError."""
+def entries(
+    path: Path,
+    session_key: str,
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a session. Raises OSError."""
     session_id = session_key.partition(":")[2]
-    found = Reading()
+    found = Reading(each=each)
     if path.suffix == ".json":
         _read(*_from_files(path, limit), found)
     else:
@@ -168,7 +173,7 @@ def _model_part(part: dict[str, Any], calls: Calls, at: int | None) -> list[Entr
             return _tool(part, calls, at)
         case "retry":
             text = as_object(as_object(part.get("error")).get("data")).get("message")
-            return [entry("error", text, moment, level="warning", title="Retrying")]
+            return [retry(text, moment)]
         case _:
             return []
 

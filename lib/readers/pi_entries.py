@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lib.entries import CallTokens, Entry, Reading
+from lib.entries import CallTokens, Each, Entry, Reading
 from lib.readers.entry_lines import read_lines
 from lib.readers.entry_tools import (
     Calls,
@@ -22,9 +22,14 @@ _EXIT = re.compile(r"^Command exited with code (\d+)", re.MULTILINE)
 _COUNTS = ("input", "output", "cacheRead", "cacheWrite")
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a session. Raises OSError."""
-    return read_lines(path, lambda: _Records().take, limit)
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a session. Raises OSError."""
+    return read_lines(path, lambda: _Records().take, limit, each)
 
 
 class _Records:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lib.entries import Entry, Reading
+from lib.entries import Each, Entry, Reading
 from lib.readers import genai, genai_entries
 from lib.readers.entry_lines import read_lines
 from lib.readers.entry_tools import Calls, as_status, entry, error, notice, said, status_in
@@ -13,9 +13,14 @@ from lib.readers.values import as_count, as_object, as_text, as_time, as_word
 _EXIT = re.compile(r"^Exit Code: (\d+)", re.MULTILINE)
 
 
-def entries(path: Path, session_key: str, limit: int) -> Reading:  # noqa: ARG001 - the shape
-    """The newest `limit` entries of a chat. Raises OSError."""
-    return read_lines(path, lambda: _Records().take, limit)
+def entries(
+    path: Path,
+    session_key: str,  # noqa: ARG001 - the shape
+    limit: int,
+    each: Each | None = None,
+) -> Reading:
+    """See `EntrySource`: entries of a chat. Raises OSError."""
+    return read_lines(path, lambda: _Records().take, limit, each)
 
 
 class _Records:
@@ -55,6 +60,7 @@ class _Records:
         outcome = as_object(record.get("toolCallResult"))
         status = outcome.get("status")
         failed = None if status is None else status in ("error", "cancelled")
+        denied = outcome.get("errorType") == "execution_denied"
         shown = as_object(outcome.get("resultDisplay"))
         found: list[Entry] = []
         for answer in genai.function_parts(parts, "functionResponse"):
@@ -62,7 +68,9 @@ class _Records:
             code = as_status(shown.get("exitCode"))
             if code is None and answer.get("name") == "run_shell_command":
                 code = status_in(_EXIT, text)
-            made = self._calls.result(answer.get("id"), text, at, failed=failed, exit_status=code)
+            made = self._calls.result(
+                answer.get("id"), text, at, failed=failed, exit_status=code, denied=denied
+            )
             made.tool = made.tool or as_word(answer.get("name"))
             made.title = made.tool or made.title
             found.append(made)
@@ -84,7 +92,9 @@ def _system(record: dict[str, Any], at: int | None) -> list[Entry]:
     if subtype == "ui_telemetry" and str(event.get("event.name")).endswith(".api_error"):
         status = as_count(event.get("status_code"))
         text = event.get("error_message") or event.get("error")
-        return [error(text, at, f"API error {status}" if status else "API error")]
+        failure = error(text, at, f"API error {status}" if status else "API error")
+        failure.retries = 1
+        return [failure]
     if subtype == "turn_result" and payload.get("state") == "error":
         return [error(as_object(payload.get("error")).get("message"), at, "The turn failed")]
     if subtype in ("chat_compression", "rewind"):

@@ -17,16 +17,18 @@ def upgrade() -> None:
     op.create_table(
         "tool_call",
         sa.Column("key", words, primary_key=True),
-        sa.Column("session_key", words, nullable=False),
+        sa.Column("session_key", words, primary_key=True),
         sa.Column("owner_rank", words, nullable=False),
         sa.Column("at", sa.BigInteger()),
         sa.Column("tool", words, nullable=False),
         sa.Column("mcp_server", words),
+        sa.Column("model", words),
         sa.Column("outcome", words, nullable=False),
         sa.Column("exit_status", sa.BigInteger()),
         sa.Column("input_hash", words),
         sa.Column("result_characters", sa.BigInteger()),
         sa.Column("duration_ms", sa.BigInteger()),
+        sa.Column("is_copy", sa.Boolean(), nullable=False),
     )
     op.create_index("tool_call_session_key", "tool_call", ["session_key"])
     op.create_table(
@@ -38,6 +40,8 @@ def upgrade() -> None:
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("repeated_tool", words),
         sa.Column("repeats", sa.BigInteger(), nullable=False),
+        sa.Column("most_repeated_tool", words),
+        sa.Column("most_repeats", sa.BigInteger(), nullable=False),
         sa.Column("error_streak", sa.BigInteger(), nullable=False),
         sa.Column("progress_at", sa.BigInteger()),
         sa.Column("api_retries", sa.BigInteger(), nullable=False),
