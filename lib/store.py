@@ -61,6 +61,7 @@ from lib.store_schema import (
     source,
     store_state,
 )
+from lib.store_tools import Analyses, ToolCalls, forget
 
 __all__ = [
     "QUARTER_HOUR",
@@ -86,6 +87,8 @@ class Store:
         self.actions = Actions(engine)
         self.failure_notes = FailureNotes(engine)
         self.requests = Requests(engine)
+        self.tool_calls = ToolCalls(engine)
+        self.analyses = Analyses(engine)
         self._files = file_upsert(engine.dialect)
         self._sessions = session_upsert(engine.dialect)
         self._requests = request_upsert(engine.dialect)
@@ -306,6 +309,7 @@ class Store:
         keys = select(session.c.key).where(session.c.machine == machine)
         with writing(self._engine) as connection:
             version = next_version(connection)
+            forget(connection, keys)
             for table in (request, event, dismissal):
                 connection.execute(delete(table).where(table.c.session_key.in_(keys)))
             for table in (file, session, evidence, daemon, source, server):

@@ -280,6 +280,20 @@ tool_call = Table(
     # it never matters which of them is read first, or again.
     Column("is_copy", Boolean, nullable=False),
     Index("tool_call_session_key", "session_key"),
+    # All that figures need, so that they are made without reading the rows themselves.
+    Index(
+        "tool_call_figures",
+        "tool",
+        "mcp_server",
+        "duration_ms",
+        "is_copy",
+        "at",
+        "model",
+        "outcome",
+        "exit_status",
+        "result_characters",
+        "session_key",
+    ),
 )
 
 analysis = Table(

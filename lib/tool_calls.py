@@ -5,6 +5,7 @@ Pure: the same entries give the same facts, whoever reads them and when.
 
 import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import NamedTuple
 
 from lib.entries import Entry
@@ -16,6 +17,9 @@ MEANING = 1
 """Raised when the meaning of these facts changes; transcripts are then read anew."""
 MOST_CALLS = 50_000
 """Tool calls of one session that are kept, the first of them."""
+
+LONGEST_NAME = 100
+"""Characters of a tool's, server's or model's name, and of an id, that are kept as they are."""
 
 _RANDOM = re.compile(r"[0-9A-Za-z]{12,}")
 _FEWEST_SIGNS = 5
@@ -101,9 +105,9 @@ class Tally:
             session_key=self._session.key,
             owner_rank=self._rank,
             at=entry.at,
-            tool=entry.tool or "tool",
-            mcp_server=entry.mcp_server,
-            model=entry.model or self._session.model,
+            tool=(entry.tool or "tool")[:LONGEST_NAME],
+            mcp_server=(entry.mcp_server or "")[:LONGEST_NAME] or None,
+            model=(entry.model or self._session.model or "")[:LONGEST_NAME] or None,
             outcome="pending",
             input_hash=entry.input_hash,
         )
@@ -111,6 +115,8 @@ class Tally:
 
     def _key_of(self, entry: Entry) -> str:
         session, name = self._session, entry.call_id
+        if name is not None and len(name) > LONGEST_NAME:
+            name = blake2b(name.encode("utf-8", "replace")).hexdigest()[:LONGEST_NAME]
         if name is not None and is_unique(name):
             return f"{session.agent}:{name}"
         if entry.at is None:

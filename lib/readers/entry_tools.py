@@ -20,7 +20,7 @@ _DENIED = re.compile(
     r"(?:error:? )?(?:"
     r"(?:the )?user (?:has )?(?:rejected|denied|declined|did not allow|has specified a rule which)"
     r"|(?:\[operation cancelled\] reason: )user denied"
-    r"|(?:exec command |patch |tool call |the tool call is )?rejected(?: by user|:)"
+    r"|(?:exec command |patch |tool call |the tool call is )?rejected(?: by (?:the )?user|:)"
     r"|tool execution (?:was )?denied"
     r"|permission denied because no interactive user"
     r")",

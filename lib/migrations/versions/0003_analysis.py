@@ -31,6 +31,22 @@ def upgrade() -> None:
         sa.Column("is_copy", sa.Boolean(), nullable=False),
     )
     op.create_index("tool_call_session_key", "tool_call", ["session_key"])
+    op.create_index(
+        "tool_call_figures",
+        "tool_call",
+        [
+            "tool",
+            "mcp_server",
+            "duration_ms",
+            "is_copy",
+            "at",
+            "model",
+            "outcome",
+            "exit_status",
+            "result_characters",
+            "session_key",
+        ],
+    )
     op.create_table(
         "analysis",
         sa.Column("session_key", words, primary_key=True),
