@@ -48,10 +48,19 @@ def file_store(tmp_path: Path) -> Generator[Store]:
 
 
 @pytest.fixture(scope="session")
-def golden_store(tmp_path_factory: pytest.TempPathFactory) -> Generator[Store]:
-    """The store of `tests.golden`, of which every figure was worked out by hand. Only read it."""
-    opened = Store.open(f"sqlite:///{tmp_path_factory.mktemp('golden') / 'store.db'}")
+def golden_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A place with the store of `tests.golden`, of which every figure was worked out by hand."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('golden') / 'store.db'}"
+    opened = Store.open(url)
     golden.fill(opened)
+    opened.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def golden_store(golden_url: str) -> Generator[Store]:
+    """The same, open. Only read it."""
+    opened = Store.open(golden_url)
     yield opened
     opened.close()
 
