@@ -15,6 +15,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
 def live() -> None:
     """Look whether something moved, and draw it."""
     above = st.container()
+    board.take_clicks(shared)
     try:
         frame = state.sessions_frame(shared.store)
         content = board.content(shared, frame)

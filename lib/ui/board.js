@@ -3,17 +3,17 @@
 // ever set as textContent.
 const boards = new WeakMap();
 const UNDO_MS = 10000;
+const RESEND_MS = 3000;
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let board = boards.get(parentElement);
-  if (!board) boards.set(parentElement, (board = new Board(parentElement)));
+  // Streamlit may end it and call again with the same elements: clicks under way must not be lost.
+  if (!board?.root.isConnected) boards.set(parentElement, (board = new Board(parentElement)));
+  board.start();
   board.setStateValue = setStateValue;
   board.setTriggerValue = setTriggerValue;
   board.update(data);
-  return () => {
-    board.stop();
-    boards.delete(parentElement);
-  };
+  return () => board.stop();
 }
 
 class Board {
@@ -38,12 +38,18 @@ class Board {
     this.root.onkeydown = (event) => this.pressed(event);
     this.root.onclick = (event) => this.clicked(event);
     this.seen = () => this.tick();
+  }
+
+  start() {
+    if (this.timer) return;
     document.addEventListener("visibilitychange", this.seen);
     this.timer = setInterval(() => this.tick(), 1000);
+    if (this.undoable.length) this.endUndoIn(UNDO_MS);
   }
 
   stop() {
     clearInterval(this.timer);
+    this.timer = null;
     clearTimeout(this.undoTimer);
     document.removeEventListener("visibilitychange", this.seen);
     this.beat(0);
@@ -81,8 +87,13 @@ class Board {
   // Returns the click's number. Its `id`, where what it asks for must not be done twice.
   send(action, key, id = null) {
     this.outbox.push({ n: ++this.sequence, action, key, id });
-    this.setStateValue("outbox", this.outbox.slice());
+    this.post();
     return this.sequence;
+  }
+
+  post() {
+    this.sentAt = Date.now();
+    this.setStateValue("outbox", this.outbox.slice());
   }
 
   drawTotals(totals) {
@@ -191,6 +202,8 @@ class Board {
     if (document.hidden) return;
     const now = Date.now();
     for (const card of this.cards.values()) tickCard(card, now);
+    // Streamlit may drop what was sent while a run was under way.
+    if (this.outbox.length && now - this.sentAt > RESEND_MS) this.post();
   }
 
   say(words) {

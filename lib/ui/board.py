@@ -1,6 +1,5 @@
 """The board: all cards in one component, redrawn in place when something changed."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -77,7 +76,7 @@ def content(shared: Shared, frame: pd.DataFrame) -> Content:
 
 
 def draw(shared: Shared, board: Content) -> None:
-    """Mount the component. What the viewer clicked in it is done before the next look."""
+    """Mount the component."""
     _COMPONENT(
         key=_KEY,
         data={
@@ -85,7 +84,7 @@ def draw(shared: Shared, board: Content) -> None:
             "ack": st.session_state.setdefault(_ACKNOWLEDGED, 0),
             "beatMs": shared.refresh_seconds * 1000,
         },
-        on_outbox_change=_drain(shared),
+        on_outbox_change=lambda: None,
         on_beat_change=lambda: None,
     )
 
@@ -100,21 +99,22 @@ def failure() -> str | None:
     return st.session_state.get(_FAILURE)
 
 
-def _drain(shared: Shared) -> Callable[[], None]:
-    def drain() -> None:
-        state = st.session_state.get(_KEY)
-        received = outbox.receive(
-            state.get("outbox") if state else None, st.session_state.get(_ACKNOWLEDGED, 0)
-        )
-        st.session_state[_ACKNOWLEDGED] = received.acknowledged
-        for item in received.items:
-            st.session_state[_FAILURE] = None
-            try:
-                _do(shared, item)
-            except StoreError as error:
-                st.session_state[_FAILURE] = str(error)
+def take_clicks(shared: Shared) -> None:
+    """Do what the viewer clicked since the last look.
 
-    return drain
+    Not in a callback of the component: one whose run is overtaken by another is never called.
+    """
+    state = st.session_state.get(_KEY)
+    received = outbox.receive(
+        state.get("outbox") if state else None, st.session_state.get(_ACKNOWLEDGED, 0)
+    )
+    for item in received.items:
+        st.session_state[_FAILURE] = None
+        try:
+            _do(shared, item)
+        except StoreError as error:
+            st.session_state[_FAILURE] = str(error)
+        st.session_state[_ACKNOWLEDGED] = item.n
 
 
 def _do(shared: Shared, item: outbox.Item) -> None:

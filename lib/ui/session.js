@@ -5,13 +5,11 @@ const NEAR = 48;
 
 export default function ({ data, parentElement, setStateValue }) {
   let view = views.get(parentElement);
-  if (!view) views.set(parentElement, (view = new View(parentElement)));
+  if (!view?.list.isConnected) views.set(parentElement, (view = new View(parentElement)));
+  view.sizes.observe(view.list);
   view.setStateValue = setStateValue;
   view.update(data);
-  return () => {
-    view.sizes.disconnect();
-    views.delete(parentElement);
-  };
+  return () => view.sizes.disconnect();
 }
 
 class View {
@@ -27,7 +25,6 @@ class View {
     this.newest.onclick = () => this.toEnd();
     // Drawn before it is laid out, or narrower than before: the end is elsewhere then.
     this.sizes = new ResizeObserver(() => this.stay());
-    this.sizes.observe(this.list);
   }
 
   update(data) {
