@@ -62,6 +62,7 @@ from lib.store_schema import (
     store_state,
 )
 from lib.store_tools import Analyses, ToolCalls, forget
+from lib.store_waits import waited
 
 __all__ = [
     "QUARTER_HOUR",
@@ -240,6 +241,10 @@ class Store:
         statement = select(event).where(event.c.id > since_id).order_by(event.c.id).limit(limit)
         with reading(self._engine) as connection:
             return [Event(**row) for row in connection.execute(statement).mappings()]
+
+    def waited(self) -> dict[str, int]:
+        """Milliseconds that each session waited for the user; see `lib.store_waits`."""
+        return waited(self._engine)
 
     def dismiss(self, key: str, at: int) -> None:
         """Hide a session for good, for everyone who reads this store."""

@@ -3,17 +3,29 @@
 import streamlit as st
 
 from lib.store import StoreError
-from lib.ui import failure_details, failures, state
+from lib.ui import failure_details, failure_rates, failures, state
 
 shared = state.shared()
 st.title("Failures")
 try:
     shown = failures.choose(shared)
+    failures.figures(shown)
+    tabs = st.tabs(
+        ["What went wrong", "How often", "How long"],
+        key="view",
+        on_change="rerun",
+        bind="query-params",
+    )
+    groups, often, long = tabs
+    if groups.open:
+        with groups:
+            failure_details.details(shared, shown, failures.groups(shown))
+    if often.open:
+        with often:
+            failure_rates.over_time(shown)
+    if long.open:
+        with long:
+            failure_rates.durations(shared, shown)
 except StoreError as error:
     st.error("The store can't be read at the moment. Trying again.")
     st.text(str(error))
-    st.stop()
-failures.figures(shown)
-st.subheader("What went wrong")
-groups = failures.groups(shown)
-failure_details.details(shared, shown, groups)

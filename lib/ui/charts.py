@@ -117,3 +117,33 @@ def _plain(figure: go.Figure, value_axis: dict[str, Any]) -> go.Figure:
     figure.update_yaxes(automargin=True, **value_axis)
     figure.update_xaxes(automargin=True)
     return figure
+
+
+def rates(
+    share: pd.DataFrame, failed: pd.DataFrame, ended: pd.DataFrame, painted: Mapping[object, str]
+) -> go.Figure:
+    """One line a column of `share` (0 to 1, NaN makes a gap), bars where there is only one.
+
+    The tables have the same rows and columns; the other two are told when pointed at.
+    """
+    figure = go.Figure()
+    clock = not isinstance(share.index, pd.DatetimeIndex)
+    x = [f"{hour:02d}:00" for hour in share.index] if clock else share.index
+    when = "%{x}" if clock else "%{x|%a %d %b %Y %H:%M}"
+    hover = when + "<br>%{fullData.name}: %{y:.1%} (%{customdata[0]} of %{customdata[1]})"
+    for name in share.columns:
+        shown = {
+            "name": words(name),
+            "x": x,
+            "y": share[name],
+            "customdata": list(zip(failed[name], ended[name], strict=True)),
+            "hovertemplate": f"{hover}<extra></extra>",
+        }
+        colour = painted.get(name, PALETTE[-1])
+        if len(share.columns) == 1:
+            figure.add_bar(**shown, marker_color=colour)
+        else:
+            line = {"color": colour, "width": 2}
+            figure.add_scatter(**shown, mode="lines+markers", line=line, connectgaps=False)
+    figure.update_layout(bargap=0.15, showlegend=len(share.columns) > 1)
+    return _plain(figure, {"tickformat": ".0%", "rangemode": "tozero"})

@@ -14,7 +14,7 @@ from lib.settings import settings
 from lib.store import StoreError
 from lib.ui import state
 from lib.ui.exports import exports
-from lib.ui.failures import STATES, Shown, selected
+from lib.ui.failures import STATES, TIME, Shown, selected
 from lib.ui.state import Shared
 
 LONGEST_NOTE = 2_000
@@ -68,7 +68,7 @@ def _message(example: str) -> None:
 def _decisions(
     shared: Shared, signature: Signature, stands: GroupState, notes: list[FailureNote]
 ) -> None:
-    st.markdown(f"**{STATES[stands].capitalize()}**")
+    st.markdown(f"**State:** {STATES[stands]}")
     zone = state.viewer_zone()
     for note in notes:
         at = pd.Timestamp(note.at, unit="ms", tz="UTC").tz_convert(zone)
@@ -144,7 +144,7 @@ def _sessions(shared: Shared, lost: pd.DataFrame, signature: Signature) -> None:
             "tool": lost["agent_label"],
             "project": lost["project"],
             "model": lost["model"],
-            "failed_at": lost["at"],
+            "failed_at": lost["at"].dt.tz_convert(state.viewer_zone()),
             "cost_usd": lost["whole_cost_usd"],
         }
     ).sort_values("failed_at", ascending=False)
@@ -153,13 +153,14 @@ def _sessions(shared: Shared, lost: pd.DataFrame, signature: Signature) -> None:
         table,
         hide_index=True,
         width="stretch",
+        placeholder="–",
         column_config={
             "link": column.LinkColumn("Session", display_text="open"),
             "title": "Title",
             "tool": "Tool",
             "project": "Project",
             "model": "Model",
-            "failed_at": column.DatetimeColumn("Failed"),
+            "failed_at": column.DatetimeColumn("Failed", format=TIME),
             "cost_usd": column.NumberColumn("Cost", format="dollar"),
         },
     )

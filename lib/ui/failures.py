@@ -23,6 +23,7 @@ from lib.ui.state import Shared
 
 GROUP = "group"
 """The query parameter that selects a group, by signature."""
+TIME = "YYYY-MM-DD HH:mm"
 STATES: dict[GroupState, str] = {
     "open": "open",
     "returned": "↩ came back",
@@ -172,6 +173,7 @@ def _table(listed: pd.DataFrame) -> None:
         on_select=note_selection,
         selection_mode="single-row",
         selection_default={"selection": {"rows": rows}},
+        placeholder="–",
         column_config=_columns(),
     )
     exports(table, "failures")
@@ -193,8 +195,8 @@ def presentable(listed: pd.DataFrame) -> pd.DataFrame:
             "projects": listed["projects"],
             "tools": listed["tools"],
             "models": listed["models"],
-            "first_seen": listed["first_seen"],
-            "last_seen": listed["last_seen"],
+            "first_seen": listed["first_seen"].dt.tz_convert(state.viewer_zone()),
+            "last_seen": listed["last_seen"].dt.tz_convert(state.viewer_zone()),
         }
     )
 
@@ -214,6 +216,6 @@ def _columns() -> dict[str, Any]:
         "projects": column.ListColumn("Projects"),
         "tools": column.ListColumn("Tools"),
         "models": column.ListColumn("Models"),
-        "first_seen": column.DatetimeColumn("First seen"),
-        "last_seen": column.DatetimeColumn("Last seen"),
+        "first_seen": column.DatetimeColumn("First seen", format=TIME),
+        "last_seen": column.DatetimeColumn("Last seen", format=TIME),
     }

@@ -50,7 +50,7 @@ def test_a_group_that_was_resolved_comes_back_when_it_fails_again(
     expect(said).to_be_visible(timeout=SOON)
     expect(page.get_by_role("button", name="Reopen")).to_be_visible()
     fail(home, "again", -1_000)
-    expect(page.locator("strong", has_text="came back")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("State: ↩ came back")).to_be_visible(timeout=SOON)
     expect(page.get_by_text("Not shown")).to_have_count(0)
 
 

@@ -156,3 +156,21 @@ def test_a_thousand_groups_are_listed_and_no_session_is_no_error(empty: Store) -
     app = run(PAGE, group=[signature("api", "boom bbb").id])
     assert len(listed(app)) == 1000
     assert app.code[0].value.strip() == "boom bbb"
+
+
+def test_how_often_and_how_long_are_told_by_tool_and_outcome(store: Store) -> None:
+    app = run(PAGE, view=["How often"], by=["Tool"], over=["Hour of the day"])
+    (table,) = [one.value for one in app.dataframe]
+    assert table.to_dict("records") == [
+        {"tool": "Claude Code", "ended": 3, "failed": 2, "share": 2 / 3}
+    ]
+    app = run(PAGE, view=["How long"])
+    (table,) = [one.value for one in app.dataframe]
+    lasted = table[table["figure"] == "Minutes from start to end"]
+    assert list(lasted["status"]) == ["Completed", "Failed"]
+    assert list(lasted["median"]) == [1, 1]
+
+
+@pytest.mark.parametrize("view", ["What went wrong", "How often", "How long"])
+def test_a_store_without_sessions_is_no_error_in_any_view(view: str, empty: Store) -> None:
+    assert figure(run(PAGE, view=[view]), "Failed sessions") == "0"
