@@ -45,6 +45,8 @@ class Shown(NamedTuple):
     """`lib.failure_groups.ended`, of the sessions that the sidebar's filters leave."""
     before: pd.DataFrame | None
     """The same of the period before; None where there is none."""
+    chosen: frozenset[str]
+    """Keys of all sessions that the sidebar's filters leave."""
     retried: set[str]
     """Keys of the sessions that a retry cured."""
     notes: dict[str, list[FailureNote]]
@@ -59,7 +61,7 @@ def choose(shared: Shared) -> Shown:
     sessions = state.sessions_frame(shared.store)
     calls = ledger.load(shared.store, state.now_ms())
     everything = shared.filters.model_copy(update={"range": "all", "dismissed": True})
-    left = filters.apply(sessions, everything, state.now())["key"]
+    left = frozenset(filters.apply(sessions, everything, state.now())["key"])
     above = st.container(horizontal=True, vertical_alignment="bottom")
     period = periods.choose(above, state.viewer_zone(), state.now()).period
     before = period.previous()
@@ -72,6 +74,7 @@ def choose(shared: Shared) -> Shown:
     return Shown(
         ended(period),
         ended(before) if before is not None else None,
+        left,
         failure_groups.cured(sessions),
         failure_notes.by_signature(notes),
         failure_notes.states(notes, failure_groups.last_failed(sessions)),

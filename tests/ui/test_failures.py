@@ -11,6 +11,7 @@ from lib.model import Session
 from lib.model_notes import FailureNote
 from lib.store import Batch, Store
 from lib.ui.access import PUBLIC_VARIABLE
+from tests.tool_rows import call, found
 from tests.ui.pages import again, click, now_ms, run, said, store_of_the_app
 
 PAGE = "pages/failures.py"
@@ -171,6 +172,23 @@ def test_how_often_and_how_long_are_told_by_tool_and_outcome(store: Store) -> No
     assert list(lasted["median"]) == [1, 1]
 
 
-@pytest.mark.parametrize("view", ["What went wrong", "How often", "How long"])
+def test_what_failed_inside_sessions_is_told_of_transcripts_that_were_read(store: Store) -> None:
+    one = "claude-code:one"
+    calls = [call("1", one, at=now_ms(), outcome="failed", exit_status=2)]
+    health = {"most_repeated_tool": "Bash", "most_repeats": 7, "api_retry_ms": 90_000}
+    store.tool_calls.replace([found(one, *calls, **health, api_retries=3, rate_limits=2)])
+    app = run(PAGE, view=["Tools and limits"])
+    assert figure(app, "API calls tried again") == "3"
+    assert figure(app, "Time that cost") == "90 s"
+    assert figure(app, "Refused by a limit") == "2"
+    assert "From the transcripts of 1 of 3 sessions and subagents" in said(app)
+    failing, repeating = (one.value for one in app.dataframe)
+    assert list(failing["exit_statuses"]) == ["2 × 1"]
+    assert (list(repeating["tool"]), list(repeating["times"])) == (["Bash"], [7])
+    app = run(PAGE, view=["Tools and limits"], q=["done"])
+    assert "No tool call of this period is known to have failed." in said(app)
+
+
+@pytest.mark.parametrize("view", ["What went wrong", "How often", "How long", "Tools and limits"])
 def test_a_store_without_sessions_is_no_error_in_any_view(view: str, empty: Store) -> None:
     assert figure(run(PAGE, view=[view]), "Failed sessions") == "0"
