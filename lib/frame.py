@@ -27,6 +27,7 @@ from lib.figures import (
     total,
 )
 from lib.model import Action, Evidence, ServerRow, Session
+from lib.parents import Family
 from lib.request_frame import load_requests
 from lib.served import columns, differing, with_local
 from lib.session_row import SAMPLE_MACHINE, UNPRICED, identity, numbers, session_frame
@@ -58,7 +59,7 @@ class Known:
     sessions: dict[str, SessionRow] = field(default_factory=dict)
     evidence: dict[str, dict[str, Evidence]] = field(default_factory=dict)
     usage: dict[str, list[PricedUsage]] = field(default_factory=dict)
-    children: dict[str, set[str]] = field(default_factory=dict)
+    family: Family = field(default_factory=Family)
     actions: dict[str, list[Action]] = field(default_factory=dict)
     """Those under way or changed lately, by the session that they are about."""
     twins: Twins = field(default_factory=Twins)
@@ -103,7 +104,7 @@ class Known:
             self.sessions,
             self.evidence,
             self.usage,
-            self.children,
+            self.family,
             self.twins,
             self.statuses,
             self.rows,
@@ -122,9 +123,9 @@ class Known:
         for row in moved:
             self.sessions[row.key] = row
             self.usage[row.key] = []
-            changed.add(row.key)
-            if row.parent_key is not None:
-                self.children.setdefault(row.parent_key, set()).add(row.key)
+            # Also those that it leaves, should its parent be another now.
+            changed |= {row.key} | self.family.relatives(row.key)
+            self.family.note(row.key, row.parent_key)
         for usage in self.store.usage(since, pricing.thresholds()):
             if usage.session_key in self.sessions:
                 agent = self.sessions[usage.session_key].agent
@@ -141,10 +142,7 @@ class Known:
     def _with_relatives(self, changed: set[str]) -> set[str]:
         related = set(changed)
         for key in changed:
-            related |= self.children.get(key, set())
-            session = self.sessions.get(key)
-            if session is not None and session.parent_key is not None:
-                related.add(session.parent_key)
+            related |= self.family.relatives(key)
         related |= {self.twins.server_of[key] for key in related & self.twins.server_of.keys()}
         return related & self.sessions.keys()
 
@@ -191,17 +189,17 @@ class Known:
             same.append(twin)
         self.statuses[key] = state
         usage = [group for one in same for group in self.usage.get(one, ())]
-        children = [
-            total(group.figures for group in self.usage.get(child, []))
+        below = [
+            total(group.figures for group in self.usage.get(subagent, []))
             for one in same
-            for child in self.children.get(one, ())
+            for subagent in self.family.below(one)
         ]
         turn_limit = max((claim.turn_limit or 0 for claim in evidence), default=0)
         lately = asked(self.actions.get(key, []), now)
         row = {
             **identity(session, session.dismissed_at),
             **doing(session, state, turn_limit or None, now),
-            **numbers(session, usage, children),
+            **numbers(session, usage, below),
             **control(session, state, lately, session.machine in self.silent),
         }
         row |= columns(session, state, self.servers, twin, row["requests"])
@@ -246,7 +244,7 @@ def load_sessions(store: Store, now: int | None = None) -> pd.DataFrame:
     `note` (why something did not come to pass), `retry_of` (a key).
     Of a LeanSpec server: `server` (its URL), and what `lib.served` tells of its sessions.
     Figures, of the session's own calls: those of `Figures`, `total_tokens`, `cost_usd` (NaN when
-    there were calls and none could be priced); of its subagents: `subagents`,
+    there were calls and none could be priced); of all subagents below it: `subagents` (how many),
     `subagent_tokens`, `subagent_cost_usd`. `reported_cost_usd` is what the agent itself says of
     the session, and `compared_cost_usd` our price of the same calls (NaN where unknown).
     """

@@ -58,10 +58,10 @@ def identity(session: Session, dismissed_at: int | None) -> dict[str, Any]:
     }
 
 
-def numbers(session: Session, usage: list[PricedUsage], children: list[Figures]) -> dict[str, Any]:
-    """The columns of what its calls came to: `usage` its own, `children` those of each subagent."""
+def numbers(session: Session, usage: list[PricedUsage], subagents: list[Figures]) -> dict[str, Any]:
+    """The columns of what its calls came to: `usage` its own, `subagents` those of each."""
     own = total(group.figures for group in usage)
-    below = total(children)
+    below = total(subagents)
     flags = [*session.flags, UNPRICED] if own.unpriced_requests else list(session.flags)
     reported, ours = compared(session.reported_cost_usd, own, total([own, below]))
     return {
@@ -72,7 +72,7 @@ def numbers(session: Session, usage: list[PricedUsage], children: list[Figures])
         "compared_cost_usd": ours,
         "total_tokens": own.total_tokens,
         "cost_usd": None if is_unknown(own.requests, flags) else own.known_cost_usd,
-        "subagents": len(children),
+        "subagents": len(subagents),
         "subagent_tokens": below.total_tokens,
         "subagent_cost_usd": (None if is_unknown(below.requests, flags) else below.known_cost_usd),
     }

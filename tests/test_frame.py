@@ -180,6 +180,21 @@ def test_a_parent_row_sums_its_subagents_beside_its_own(store: Store) -> None:
     assert row["subagent_cost_usd"] == pytest.approx(4.0)
 
 
+def test_a_subagents_subagents_are_its_parents_too_also_when_they_move(store: Store) -> None:
+    keys = {name: f"claude-code:{name}" for name in ("s1", "s2", "s1/a", "s1/a/b")}
+    below = a_session("b", key=keys["s1/a/b"], parent_key=keys["s1/a"])
+    child = a_session("a", key=keys["s1/a"], parent_key=keys["s1"])
+    call = a_call("b", session_key=keys["s1/a/b"])
+    store.write(Batch(sessions=[below, a_session("s1"), a_session("s2")], requests=[call]))
+    assert row_of(store, "s1")["subagents"] == 0
+    store.write(Batch(sessions=[child]))
+    row = row_of(store, "s1")
+    assert (row["subagents"], row["subagent_cost_usd"]) == (2, pytest.approx(4.0))
+    child.parent_key, child.last_activity_at = keys["s2"], at_ms(61)
+    store.write(Batch(sessions=[child]))
+    assert [row_of(store, name)["subagents"] for name in ("s1", "s2")] == [0, 2]
+
+
 def test_recent_becomes_older_when_its_day_is_over(store: Store) -> None:
     store.write(Batch(sessions=[a_session("s1")]))
     assert row_of(store, "s1")["section"] == "recent"
