@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from lib.store import Store
-from tests import golden
+from tests import golden, golden_tools
 from tests.leanspec_server import LeanSpecServer, running_server
 from tests.postgres import new_database, postgres_server
 
@@ -53,6 +53,7 @@ def golden_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('golden') / 'store.db'}"
     opened = Store.open(url)
     golden.fill(opened)
+    golden_tools.fill(opened)
     opened.close()
     return url
 

@@ -175,7 +175,14 @@ _SPANS = {
     "long": ("2026-03-12T07:30", "2026-03-12T14:30"),
 }
 _FACTS: dict[str, dict[str, Any]] = {
-    "limit": {"turn": "failed", "error_class": "rate_limit", "error_message": LIMIT_ERROR},
+    "night": {"turns": 5},
+    "long": {"turns": 3},
+    "limit": {
+        "turns": 2,
+        "turn": "failed",
+        "error_class": "rate_limit",
+        "error_message": LIMIT_ERROR,
+    },
     "again": {"retry_of": "claude-code:limit"},
     "partly": {"turn": "failed", "error_class": "rate_limit", "error_message": LIMIT_ERROR_LATER},
     "slow": {"turn": "failed", "error_class": "timeout", "error_message": SLOW_ERROR},
@@ -223,7 +230,7 @@ def _session(name: str) -> Session:
     who = SESSIONS[name]
     models = [call.model for call in CALLS if call.session == name and call.at]
     begin, end = _SPANS[name]
-    known: dict[str, Any] = {"turn": "idle", "registered": True, **_FACTS.get(name, {})}
+    known: dict[str, Any] = {"turn": "idle", "turns": 1, "registered": True, **_FACTS.get(name, {})}
     return Session(
         key=key_of(name),
         agent=_AGENTS[who.tool],
@@ -233,7 +240,6 @@ def _session(name: str) -> Session:
         branch=None if who.branch == "–" else who.branch,
         title=who.title,
         model=models[-1],
-        turns=1,
         started_at=milliseconds(begin),
         last_activity_at=milliseconds(end),
         **known,
