@@ -1,4 +1,4 @@
-"""What people decided and wrote down: budgets and notes on failures.
+"""What people decided and wrote down: budgets, plans and notes on failures.
 
 Times are milliseconds since the epoch, UTC.
 """
@@ -39,6 +39,23 @@ class BudgetEvent(msgspec.Struct, kw_only=True):
     spent_usd: float
     amount_usd: float
     """The budget's at that moment."""
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """A subscription that pays for the model calls of one agent, at a price by the month."""
+
+    id: str
+    agent: str
+    """Whose calls it covers: an agent's id, as sessions have it."""
+    name: str
+    price_usd: float
+    """By calendar month; 0 or more."""
+    since: str
+    """The first month, as 2026-01."""
+    until: str | None = None
+    """The last month; None while it goes on."""
+    by: str
+    at: int
 
 
 class FailureNote(msgspec.Struct, kw_only=True):

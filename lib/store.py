@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from lib.model import DaemonRow, Event, Evidence, FileState, ServerRow, SourceRow
 from lib.store_actions import Actions, retried
+from lib.store_budgets import Budgets, Plans
 from lib.store_engine import (
     StoreError,
     StoreTooNew,
@@ -86,6 +87,8 @@ class Store:
     def __init__(self, engine: Engine):
         self._engine = engine
         self.actions = Actions(engine)
+        self.budgets = Budgets(engine)
+        self.plans = Plans(engine)
         self.failure_notes = FailureNotes(engine)
         self.requests = Requests(engine)
         self.tool_calls = ToolCalls(engine)

@@ -346,6 +346,19 @@ budget_event = Table(
     sqlite_autoincrement=True,
 )
 
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("agent", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("price_usd", Double, nullable=False),
+    Column("since", Words, nullable=False),
+    Column("until", Words),
+    Column("by", Words, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 failure_note = Table(
     "failure_note",
     metadata,

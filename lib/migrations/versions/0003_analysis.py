@@ -1,4 +1,4 @@
-"""Tool calls and what else is made of transcripts, budgets, notes on failures, attribution."""
+"""Tool calls and what else is made of transcripts, budgets, plans, failure notes, attribution."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -89,6 +89,17 @@ def upgrade() -> None:
         sa.Column("amount_usd", sa.Double(), nullable=False),
         sa.UniqueConstraint("budget_id", "period_start", "kind", name="budget_event_once"),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "plan",
+        sa.Column("id", words, primary_key=True),
+        sa.Column("agent", words, nullable=False),
+        sa.Column("name", words, nullable=False),
+        sa.Column("price_usd", sa.Double(), nullable=False),
+        sa.Column("since", words, nullable=False),
+        sa.Column("until", words),
+        sa.Column("by", words, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "failure_note",

@@ -1,0 +1,116 @@
+"""Budgets, what was noted of them, and plans, in the store.
+
+Like daemons and servers they don't move the store's version: no session's row depends on them.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lib.model_notes import Budget, BudgetEvent, Plan
+from lib.store_engine import next_version, reading, writing
+from lib.store_schema import budget, budget_event, plan, request
+
+
+class Budgets:
+    """All budgets of one store. Threads may share it. Every method may raise StoreError."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+
+    def save(self, wanted: Budget, anew_from: int | None = None) -> None:
+        """Keep a budget in place of the one of its id.
+
+        `anew_from`: events of periods that begin at this moment (ms) or later are forgotten, for
+        they told of another amount or of something else.
+        """
+        with writing(self._engine) as connection:
+            next_version(connection)
+            connection.execute(delete(budget).where(budget.c.id == wanted.id))
+            connection.execute(insert(budget), [msgspec.structs.asdict(wanted)])
+            if anew_from is not None:
+                told = (budget_event.c.budget_id == wanted.id,)
+                since = budget_event.c.period_start >= anew_from
+                connection.execute(delete(budget_event).where(*told, since))
+
+    def remove(self, budget_id: str) -> None:
+        """Forget a budget and its events. Removing it again changes nothing."""
+        with writing(self._engine) as connection:
+            next_version(connection)
+            connection.execute(delete(budget_event).where(budget_event.c.budget_id == budget_id))
+            connection.execute(delete(budget).where(budget.c.id == budget_id))
+
+    def listed(self) -> list[Budget]:
+        """Every budget, by name."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(budget).order_by(budget.c.name, budget.c.id))
+            return [Budget(**row) for row in rows.mappings()]
+
+    def note(self, events: Sequence[BudgetEvent]) -> list[BudgetEvent]:
+        """Keep the events that are new, of budgets that still stand as they were; return them.
+
+        Whoever else notes the same at the same time: one of a kind in a period is kept.
+        """
+        if not events:
+            return []
+        kept: list[BudgetEvent] = []
+        with writing(self._engine) as connection:
+            # Others that write wait from here: no budget is changed in between.
+            next_version(connection)
+            amounts = connection.execute(select(budget.c.id, budget.c.amount_usd))
+            stands = {(row.id, row.amount_usd) for row in amounts}
+            dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+            for event in events:
+                if (event.budget_id, event.amount_usd) not in stands:
+                    continue
+                values = msgspec.structs.asdict(event)
+                del values["id"]
+                added = dialect.insert(budget_event).values(values).on_conflict_do_nothing()
+                number = connection.execute(added.returning(budget_event.c.id)).scalar()
+                if number is not None:
+                    kept.append(msgspec.structs.replace(event, id=number))
+        return kept
+
+    def events(self, since_id: int = 0, limit: int = 50) -> list[BudgetEvent]:
+        """The newest events after one, newest first."""
+        after = select(budget_event).where(budget_event.c.id > since_id)
+        newest = after.order_by(budget_event.c.id.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            return [BudgetEvent(**row) for row in connection.execute(newest).mappings()]
+
+    def last_event(self) -> int:
+        """The id of the newest event; 0 without any."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.max(budget_event.c.id))).scalar() or 0
+
+    def last_usage(self) -> int:
+        """The store's version in which a model call last changed; 0 without any."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.max(request.c.version))).scalar() or 0
+
+
+class Plans:
+    """All plans of one store. Threads may share it. Every method may raise StoreError."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+
+    def save(self, wanted: Plan) -> None:
+        """Keep a plan in place of the one of its id."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(plan).where(plan.c.id == wanted.id))
+            connection.execute(insert(plan), [msgspec.structs.asdict(wanted)])
+
+    def remove(self, plan_id: str) -> None:
+        """Forget a plan. Removing it again changes nothing."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(plan).where(plan.c.id == plan_id))
+
+    def listed(self) -> list[Plan]:
+        """Every plan, by agent and the month it began in."""
+        order = (plan.c.agent, plan.c.since, plan.c.name, plan.c.id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(plan).order_by(*order))
+            return [Plan(**row) for row in rows.mappings()]
