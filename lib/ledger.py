@@ -51,6 +51,8 @@ class Period(NamedTuple):
 
     start: pd.Timestamp | None
     end: pd.Timestamp | None
+    step: pd.DateOffset | None = None
+    """How long before it the period begins that it is compared with; None: its own length."""
 
     def within(self, whole: "Period") -> "Period":
         """The part of this span that lies in `whole`."""
@@ -58,19 +60,27 @@ class Period(NamedTuple):
         ends = [one for one in (self.end, whole.end) if one is not None]
         return Period(max(starts, default=None), min(ends, default=None))
 
-    def previous(self) -> "Period | None":
-        """The span of the same length before this one; None where this one has no start.
+    def previous(self, now: pd.Timestamp) -> "Period | None":
+        """The span before this one that it is compared with; None where this one has no start.
 
-        Whole days stay whole days in the zone of the start, across a change of the clocks.
+        Of a period that goes on at `now` it is as much as has passed: today until now against
+        yesterday until the same time. Whole days stay whole days in the zone of the start,
+        across a change of the clocks.
         """
         if self.start is None or self.end is None:
             return None
         zone = self.start.tzinfo
-        length = self.end.tz_localize(None) - self.start.tz_localize(None)
-        before = (self.start.tz_localize(None) - length).tz_localize(
-            zone, ambiguous=True, nonexistent="shift_forward"
+        start, end, moment = (
+            one.tz_convert(zone).tz_localize(None) for one in (self.start, self.end, now)
         )
-        return Period(before, self.start)
+        before = start - (self.step or end - start)
+        passed = max(moment - start, pd.Timedelta(0))
+        until = min(before + passed, start) if moment < end else start
+        return Period(_local(before, zone), _local(until, zone))
+
+
+def _local(clock: pd.Timestamp, zone: tzinfo | None) -> pd.Timestamp:
+    return clock.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
 
 
 PRESETS = {
@@ -78,6 +88,7 @@ PRESETS = {
     "yesterday": "Yesterday",
     "7d": "Last 7 days",
     "30d": "Last 30 days",
+    "week": "This week",
     "month": "This month",
     "last-month": "Last month",
     "year": "This year",
@@ -94,11 +105,35 @@ def preset(name: str, zone: tzinfo, now: pd.Timestamp) -> Period:
         "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
         "7d": (today - timedelta(days=6), today),
         "30d": (today - timedelta(days=29), today),
+        "week": (today - timedelta(days=today.weekday()), today),
         "month": (first, today),
         "last-month": ((first - timedelta(days=1)).replace(day=1), first - timedelta(days=1)),
         "year": (today.replace(month=1, day=1), today),
     }
-    return Period(None, None) if name == "all" else days(*spans[name], zone)
+    if name == "all":
+        return Period(None, None)
+    return days(*spans[name], zone)._replace(step=_STEPS.get(name))
+
+
+_STEPS = {
+    "week": pd.DateOffset(weeks=1),
+    "month": pd.DateOffset(months=1),
+    "last-month": pd.DateOffset(months=1),
+    "year": pd.DateOffset(years=1),
+}
+
+
+def current(unit: Literal["day", "week", "month"], zone: tzinfo, now: pd.Timestamp) -> Period:
+    """The whole day, week (from Monday) or month of `zone` that holds `now`."""
+    today = now.tz_convert(zone).date()
+    if unit == "day":
+        return days(today, today, zone)
+    if unit == "week":
+        monday = today - timedelta(days=today.weekday())
+        return days(monday, monday + timedelta(days=6), zone)
+    first = today.replace(day=1)
+    next_first = (first + timedelta(days=31)).replace(day=1)
+    return days(first, next_first - timedelta(days=1), zone)
 
 
 def days(first: date, last: date, zone: tzinfo) -> Period:

@@ -98,7 +98,7 @@ def test_the_headline_of_each_preset(
 
 def test_the_period_before_is_compared(rows: pd.DataFrame) -> None:
     period = ledger.preset("30d", BERLIN, NOW)
-    before = period.previous()
+    before = period.previous(NOW)
     assert before is not None
     now, earlier = (costs.headline(ledger.within(rows, one)) for one in (period, before))
     # Before: 31 January to 1 March, in which only `gone` made a call.

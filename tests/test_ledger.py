@@ -15,6 +15,7 @@ from lib.ledger import (
     Bucket,
     Period,
     buckets,
+    current,
     days,
     grouped,
     ledger,
@@ -71,6 +72,7 @@ def test_no_calls_make_an_empty_ledger_with_all_columns() -> None:
         ("yesterday", "2026-03-28", "2026-03-29"),
         ("7d", "2026-03-23", "2026-03-30"),
         ("30d", "2026-02-28", "2026-03-30"),
+        ("week", "2026-03-23", "2026-03-30"),
         ("month", "2026-03-01", "2026-03-30"),
         ("last-month", "2026-02-01", "2026-03-01"),
         ("year", "2026-01-01", "2026-03-30"),
@@ -79,17 +81,64 @@ def test_no_calls_make_an_empty_ledger_with_all_columns() -> None:
 def test_presets_are_whole_days_of_the_viewer(name: str, first: str, last: str) -> None:
     now = utc("2026-03-28T23:30")  # already the 29th in Berlin, where the clocks change that day
     period = preset(name, BERLIN, now)
-    assert period == Period(pd.Timestamp(first, tz=BERLIN), pd.Timestamp(last, tz=BERLIN))
+    assert period[:2] == (pd.Timestamp(first, tz=BERLIN), pd.Timestamp(last, tz=BERLIN))
 
 
 def test_all_time_is_open_on_both_sides_and_has_none_before_it() -> None:
     period = preset("all", UTC, utc("2026-03-28"))
-    assert (period, period.previous()) == (Period(None, None), None)
+    assert (period, period.previous(utc("2026-03-28"))) == (Period(None, None), None)
 
 
 def test_the_period_before_is_as_many_days_across_a_change_of_the_clocks() -> None:
-    before = days(date(2026, 3, 30), date(2026, 4, 5), BERLIN).previous()
+    week = days(date(2026, 3, 30), date(2026, 4, 5), BERLIN)
+    before = week.previous(utc("2026-04-10"))
     assert before == days(date(2026, 3, 23), date(2026, 3, 29), BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        # Thursday, 2 April, at noon. On 29 March the clocks went forward.
+        ("today", "2026-04-01T00:00", "2026-04-01T12:00"),
+        ("yesterday", "2026-03-31T00:00", "2026-04-01T00:00"),
+        ("7d", "2026-03-20T00:00", "2026-03-26T12:00"),
+        ("week", "2026-03-23T00:00", "2026-03-26T12:00"),
+        ("month", "2026-03-01T00:00", "2026-03-02T12:00"),
+        ("last-month", "2026-02-01T00:00", "2026-03-01T00:00"),
+        ("year", "2025-01-01T00:00", "2025-04-02T12:00"),
+    ],
+)
+def test_what_goes_on_is_compared_with_as_much_of_the_period_before(
+    name: str, first: str, last: str
+) -> None:
+    now = pd.Timestamp("2026-04-02T12:00", tz=BERLIN)
+    before = preset(name, BERLIN, now).previous(now)
+    assert before == Period(pd.Timestamp(first, tz=BERLIN), pd.Timestamp(last, tz=BERLIN))
+
+
+def test_a_month_is_compared_with_no_more_than_all_of_a_shorter_one() -> None:
+    now = pd.Timestamp("2026-03-31T12:00", tz=BERLIN)
+    before = preset("month", BERLIN, now).previous(now)
+    assert before == days(date(2026, 2, 1), date(2026, 2, 28), BERLIN)
+
+
+def test_today_is_compared_hour_by_hour_on_the_day_after_the_clocks_changed() -> None:
+    now = pd.Timestamp("2026-03-30T12:00", tz=BERLIN)
+    before = preset("today", BERLIN, now).previous(now)
+    # That day had no third hour: until noon only eleven hours passed.
+    assert before == Period(utc("2026-03-28T23:00"), utc("2026-03-29T10:00"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "last"),
+    [
+        ("day", date(2026, 3, 29), date(2026, 3, 29)),
+        ("week", date(2026, 3, 23), date(2026, 3, 29)),
+        ("month", date(2026, 3, 1), date(2026, 3, 31)),
+    ],
+)
+def test_the_current_period_is_whole(unit: Any, first: date, last: date) -> None:
+    assert current(unit, BERLIN, utc("2026-03-28T23:30")) == days(first, last, BERLIN)
 
 
 def test_a_day_that_begins_at_one_o_clock_is_a_day() -> None:

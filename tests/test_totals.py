@@ -204,7 +204,8 @@ def test_days_in_a_row_lose_no_call_and_count_none_twice(folder: Any, made: Made
 @settings(max_examples=30)
 def test_a_period_and_the_one_before_it_touch(folder: Any, made: Made, length: int) -> None:
     period = ledger.days(made.day, made.day + timedelta(days=length - 1), made.zone)
-    before = period.previous()
+    assert period.end is not None
+    before = period.previous(period.end)
     assert before is not None
     with filled(folder, made) as store:
         rows = ledger.load(store, NOW_MS)

@@ -1,6 +1,6 @@
 """The parts of the Costs page."""
 
-from datetime import date, tzinfo
+from datetime import tzinfo
 from typing import Any, NamedTuple, cast
 
 import pandas as pd
@@ -10,6 +10,7 @@ from lib import costs, filters, ledger
 from lib.cards import money
 from lib.costs import HOUR_MS, Change
 from lib.ledger import DIMENSIONS, Bucket, Dimension, Period
+from lib.model_notes import BudgetPeriod
 from lib.ui import charts, periods, state
 from lib.ui.state import Shared
 
@@ -112,7 +113,7 @@ def _fitting(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> Bucket:
 def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
     """The figures on top, each against the period before."""
     found = costs.headline(ledger.within(rows, choice.period))
-    before = choice.period.previous()
+    before = choice.period.previous(choice.now)
     earlier = costs.headline(ledger.within(rows, before)) if before else None
 
     def change(name: str) -> Change | None:
@@ -169,18 +170,15 @@ def _burn(place: Any, shared: Shared, rows: pd.DataFrame) -> None:
 
 
 def _forecasts(place: Any, rows: pd.DataFrame, choice: Choice) -> None:
-    today = choice.now.tz_convert(choice.zone).date()
-    monday = today.fromordinal(today.toordinal() - today.weekday())
-    next_month = date(today.year + today.month // 12, today.month % 12 + 1, 1)
-    spans = {
-        "Today": (today, today),
-        "This week": (monday, monday.fromordinal(monday.toordinal() + 6)),
-        "This month": (today.replace(day=1), next_month.fromordinal(next_month.toordinal() - 1)),
+    units: dict[str, BudgetPeriod] = {
+        "Today": "day",
+        "This week": "week",
+        "This month": "month",
     }
     lines: list[str] = []
     value = "–"
-    for name, (first, last) in spans.items():
-        whole = ledger.days(first, last, choice.zone)
+    for name, unit in units.items():
+        whole = ledger.current(unit, choice.zone, choice.now)
         found = costs.forecast(rows, whole, choice.zone, choice.now)
         if found is None:
             continue

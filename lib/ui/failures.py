@@ -64,7 +64,7 @@ def choose(shared: Shared) -> Shown:
     left = frozenset(filters.apply(sessions, everything, state.now())["key"])
     above = st.container(horizontal=True, vertical_alignment="bottom")
     period = periods.choose(above, state.viewer_zone(), state.now()).period
-    before = period.previous()
+    before = period.previous(state.now())
 
     def ended(span: Period) -> pd.DataFrame:
         found = failure_groups.ended(sessions, calls, span)
