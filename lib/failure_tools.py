@@ -59,7 +59,8 @@ def failing(store: Store, period: Period, keys: frozenset[str]) -> pd.DataFrame:
     found = found.sort_values(["failed", "denied", "calls"], ascending=False, kind="stable")
     words = [", ".join(map(_status, pairs)) for pairs in found["exit_statuses"]]
     names = ["tool", "mcp_server", "calls", "failed", "failed_share", "denied", "median_ms"]
-    return found[names].assign(exit_statuses=words).reset_index(drop=True)
+    median = found["median_ms"].round()
+    return found[names].assign(median_ms=median, exit_statuses=words).reset_index(drop=True)
 
 
 def _status(pair: tuple[int, int]) -> str:

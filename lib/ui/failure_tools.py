@@ -30,12 +30,12 @@ def _figures(shared: Shared, shown: Shown, sessions: pd.DataFrame, keys: frozens
     held = failure_tools.limits(sessions, shown.chosen)
     until = ""
     if held.first_reset is not None:
-        until = f", the first until {held.first_reset.tz_convert(state.viewer_zone()):%a %H:%M}"
+        until = f"the first until {held.first_reset.tz_convert(state.viewer_zone()):%a %H:%M}"
     told = [
         ("API calls tried again", f"{found.api_retries:,}", ""),
         ("Time that cost", _length(found.api_retry_ms), "as far as the records tell"),
         ("Refused by a limit", f"{found.rate_limits:,}", ""),
-        ("Held up by a limit now", f"{held.held:,}", f"{counted(held.held, 'session')}{until}"),
+        ("Sessions held up by a limit now", f"{held.held:,}", until),
     ]
     for place, (label, value, note) in zip(st.columns(4), told, strict=True):
         card = place.container(border=True, height="stretch", gap="xsmall")
