@@ -19,6 +19,8 @@ from lib.store import Store
 HISTORY_DAYS = 28
 """Days before today that a forecast goes by."""
 HOUR_MS = 3_600_000
+REST = "Other"
+"""What parts are called that are too small to be told apart."""
 SPREAD = 1.2816
 """Standard deviations to each side that hold the middle 80% of a normal distribution."""
 
@@ -167,31 +169,53 @@ def _daily(
 
 
 def over_time(
-    rows: pd.DataFrame, bucket: Bucket, by: str | None, measure: str, zone: tzinfo
+    rows: pd.DataFrame,
+    bucket: Bucket,
+    by: str | None,
+    measure: str,
+    zone: tzinfo,
+    most: int | None = None,
 ) -> pd.DataFrame:
     """`measure` by bucket (index `at`, on the viewer's clocks) and by the column `by` (columns).
 
-    `by` None: one column named like the measure. The largest column comes first. Calls without
-    a time are left out; buckets without calls are 0.
+    `by` None: one column named like the measure. The largest column comes first; of more than
+    `most` the smaller ones are one, the last. Calls without a time are left out; buckets without
+    calls are 0.
     """
     known = rows[rows["at"].notna()]
     at = buckets(known["at"], bucket, zone).rename("at")
     by_column = known[by] if by else pd.Series(measure, index=known.index)
-    sums = known[measure].groupby([at, by_column]).sum().unstack(fill_value=0)
+    parts, order = leading(by_column, known[measure], most)
+    sums = known[measure].groupby([at, parts]).sum().unstack(fill_value=0)
     if sums.empty:
         return sums
     steps = {"hour": "h", "day": "D", "week": "W-MON", "month": "MS"}
     whole = pd.date_range(sums.index.min(), sums.index.max(), freq=steps[bucket], name="at")
-    order = sums.sum().sort_values(ascending=False, kind="stable").index
-    return sums.reindex(whole, fill_value=0)[order]
+    return sums.reindex(index=whole, columns=order, fill_value=0)
 
 
-def largest(table: pd.DataFrame, most: int, rest: str = "Other") -> pd.DataFrame:
-    """`table` with its first `most` columns, and the sum of the others as one named `rest`."""
+def leading(
+    names: "pd.Series[str]", weights: "pd.Series[float]", most: int | None
+) -> tuple["pd.Series[str]", pd.Index]:
+    """`names`, those with less weight called `Other` where there are more than `most`; and each
+    once, in the order of their weight and that of the others last.
+
+    Before a table is made of them: a thousand projects in ten years of hours don't fit.
+    """
+    order = weights.groupby(names).sum().sort_values(ascending=False, kind="stable").index
+    if most is None or len(order) <= most:
+        return names, order
+    kept = order[: most - 1]
+    rest = unused(REST, kept)
+    return names.where(names.isin(kept), rest), kept.append(pd.Index([rest], name=kept.name))
+
+
+def largest(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """`table` with its first `most` columns, of which the last is the sum of all others."""
     if len(table.columns) <= most:
         return table
     kept = table.iloc[:, : most - 1].copy()
-    kept[unused(rest, kept.columns)] = table.iloc[:, most - 1 :].sum(axis=1, min_count=1)
+    kept[unused(REST, kept.columns)] = table.iloc[:, most - 1 :].sum(axis=1, min_count=1)
     return kept
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from lib.costs import leading
 from lib.ledger import NONE, Bucket, Dimension, buckets
 
 Step = Bucket | Literal["hour-of-day"]
@@ -53,17 +54,19 @@ def rates(over: pd.DataFrame, by: Dimension | None) -> pd.DataFrame:
     return found.sort_values(order, ascending=False, kind="stable").reset_index(drop=True)
 
 
-def over_time(over: pd.DataFrame, by: Dimension | None, step: Step, zone: tzinfo) -> Counts:
-    """The counts by time on the clocks of `zone`; the name with the most sessions comes first.
+def over_time(
+    over: pd.DataFrame, by: Dimension | None, step: Step, zone: tzinfo, most: int | None = None
+) -> Counts:
+    """The counts by time on the clocks of `zone`; the name with the most sessions comes first, and
+    of more than `most` the smaller ones are one, the last.
 
     The index is the start of each bucket, without gaps, or for `hour-of-day` 0 to 23. Sessions
     without a time are left out.
     """
     known = over[over["at"].notna()]
     at = _times(known, step, zone)
-    name = names(known, by)
+    name, order = leading(names(known, by), pd.Series(1, index=known.index), most)
     ended = pd.crosstab(at, name)
-    order = ended.sum().sort_values(ascending=False, kind="stable").index
     whole = _whole(ended.index, step)
     lost = known["status"] == "failed"
     failed = pd.crosstab(at[lost], name[lost])

@@ -43,7 +43,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         store_url=environ.get("QUARTERDECK_STORE_URL") or default_url,
         data_folder=data_folder,
-        machine=environ.get("QUARTERDECK_MACHINE") or f"{_user()}@{platform.node()}",
+        machine=_as_text(environ.get("QUARTERDECK_MACHINE") or f"{_user()}@{platform.node()}"),
     )
 
 
@@ -52,3 +52,8 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user{os.getuid()}"
+
+
+def _as_text(name: str) -> str:
+    # The environment may hold bytes that are no UTF-8; a frame can hold no such text.
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -131,6 +131,27 @@ def test_small_parts_are_summed_up_as_other() -> None:
     assert costs.largest(table, 3) is table
 
 
+def test_of_many_parts_the_smaller_ones_are_one_over_time() -> None:
+    names = {"Other": 9, "b": 5, "c": 3, "d": 1}
+    rows = a_ledger(
+        *({"at": "2026-03-01", "model": name, "cost_usd": usd} for name, usd in names.items())
+    )
+    found = costs.over_time(rows, "day", "model", "cost_usd", UTC, 3)
+    assert found.to_dict("list") == {"Other": [9], "b": [5], "Other*": [4]}
+    assert list(costs.over_time(rows, "day", "model", "cost_usd", UTC, 4)) == list(names)
+
+
+def test_ten_years_of_a_thousand_projects_fit_into_memory() -> None:
+    hours = pd.date_range("2016-01-01", "2025-12-31T23:00", periods=3_000, tz=UTC)
+    groups = [
+        {"at": at, "session_key": "s1", "model": f"model {number % 1000}", "cost_usd": 1}
+        for number, at in enumerate(hours)
+    ]
+    found = costs.over_time(a_ledger(*groups), "hour", "model", "cost_usd", UTC, 8)
+    assert found.shape == (10 * 365 * 24 + 3 * 24, 8)
+    assert float(found.to_numpy().sum()) == 3_000
+
+
 def test_a_part_that_is_called_as_the_sum_of_the_others_is_not_lost() -> None:
     table = pd.DataFrame({"Other": [5], "b": [2], "c": [1]})
     assert costs.largest(table, 2).to_dict("list") == {"Other": [5], "Other*": [3]}

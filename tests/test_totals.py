@@ -169,7 +169,8 @@ def test_the_parts_come_to_the_whole_in_every_bucket_and_dimension(
         for by in [None, *DIMENSIONS.values()]:
             table = costs.over_time(rows, bucket, by, measure, made.zone)
             assert float(table.to_numpy().sum()) == pytest.approx(whole)
-            few = costs.largest(table, 2)
+            few = costs.over_time(rows, bucket, by, measure, made.zone, 2)
+            assert len(few.columns) <= 2
             assert float(few.to_numpy().sum()) == pytest.approx(whole)
     for by in DIMENSIONS.values():
         assert sums(ledger.grouped(rows, [by])) == pytest.approx(sums(rows))

@@ -32,6 +32,11 @@ _STEPS = {
     "week": pd.DateOffset(weeks=1),
     "month": pd.DateOffset(months=1),
 }
+_LONGEST: dict[Bucket, pd.Timedelta] = {
+    "hour": pd.Timedelta(days=93),
+    "day": pd.Timedelta(days=1500),
+}
+"""No more bars than a browser draws at ease."""
 KIND = "kind"
 
 
@@ -67,11 +72,14 @@ def choose(rows: pd.DataFrame) -> Choice:
     zone, now = state.viewer_zone(), state.now()
     above = st.container(horizontal=True, vertical_alignment="bottom")
     name, period = periods.choose(above, zone, now)
+    length = _length(rows, period, now)
+    offered: list[Bucket] = [one for one in BUCKETS if length <= _LONGEST.get(one, length)]
     bucket = above.selectbox(
         "By",
-        list(BUCKETS),
-        index=list(BUCKETS).index(_fitting(rows, period, now)),
-        key=f"bucket_{name}",
+        offered,
+        index=offered.index(_fitting(length)),
+        # As many as there are, so that a choice that is offered no more is forgotten.
+        key=f"bucket_{name}_{len(offered)}",
         format_func=BUCKETS.__getitem__,
         width=110,
     )
@@ -99,10 +107,13 @@ def choose(rows: pd.DataFrame) -> Choice:
     return Choice(period, zone, now, by, measure, bucket, shape or "amount")
 
 
-def _fitting(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> Bucket:
+def _length(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> pd.Timedelta:
     start = period.start if period.start is not None else rows["at"].min()
     end = now if period.end is None else min(now, period.end)
-    length = end - start if pd.notna(start) else pd.Timedelta(0)
+    return end - start if pd.notna(start) else pd.Timedelta(0)
+
+
+def _fitting(length: pd.Timedelta) -> Bucket:
     if length <= pd.Timedelta(days=2):
         return "hour"
     if length <= pd.Timedelta(days=62):
@@ -217,12 +228,13 @@ def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
         paint = charts.colours(ledger.TOKEN_KINDS.values())
     else:
         by = _column(cast("Dimension", choice.by))
-        table = costs.over_time(shown, choice.bucket, by, choice.measure, choice.zone)
+        table = costs.over_time(
+            shown, choice.bucket, by, choice.measure, choice.zone, charts.SERIES
+        )
         paint = painted(rows, by)
     if table.empty:
         st.info("No model calls in this period.")
         return choice.period
-    table = costs.largest(table, charts.SERIES)
     if choice.shape == "running":
         table = table.cumsum()
     figure = charts.stacked(

@@ -4,7 +4,7 @@ from typing import cast
 
 import streamlit as st
 
-from lib import costs, failure_rates
+from lib import failure_rates
 from lib.cards import LOOKS
 from lib.failure_rates import Counts, Step
 from lib.ledger import Dimension
@@ -39,7 +39,7 @@ def over_time(shown: Shown) -> None:
         st.info("No session ended in this period.")
         return
     table = failure_rates.rates(shown.over, by)
-    found = failure_rates.over_time(shown.over, by, step, state.viewer_zone())
+    found = failure_rates.over_time(shown.over, by, step, state.viewer_zone(), charts.SERIES)
     _chart(found)
     column = st.column_config
     table = table.rename(columns={"name": cast("str", by) or "sessions"})
@@ -64,11 +64,8 @@ def _chart(found: Counts) -> None:
     if found.ended.empty:
         st.info("No session that ended in this period has a time.")
         return
-    # The rest is of those that failed and that ended, never of shares.
-    most = Counts(
-        costs.largest(found.ended, charts.SERIES), costs.largest(found.failed, charts.SERIES)
-    )
-    figure = charts.rates(most.share, most.failed, most.ended, charts.colours(found.ended.columns))
+    paint = charts.colours(found.ended.columns)
+    figure = charts.rates(found.share, found.failed, found.ended, paint)
     st.plotly_chart(figure, key="failure_rate", width="stretch")
 
 
