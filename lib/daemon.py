@@ -25,6 +25,7 @@ from pathlib import Path
 
 from lib import processes
 from lib.actions import Executor
+from lib.budget_watch import BudgetWatch
 from lib.collector import Collector, now_ms
 from lib.leanspec_servers import Servers
 from lib.model import DaemonRow
@@ -122,6 +123,7 @@ class Daemon:
             self._servers.soon,
         )
         self._executing: threading.Thread | None = None
+        self._budgets = BudgetWatch(store, config)
         self._collector = Collector(store, READERS, os.environ, config.machine)
         fact = processes.look(os.getpid())
         self._row = DaemonRow(
@@ -188,6 +190,7 @@ class Daemon:
 
     def _look(self, noticed: set[str]) -> None:
         self._collector.collect(self._collector.look_at(noticed))
+        self._budgets.round()
 
     def _failed(self, message: str) -> None:
         # Once per cause: a full disk must not be filled by messages about it.
@@ -200,6 +203,7 @@ class Daemon:
         """End the actions that are under way, leave the servers, and say goodbye in the store."""
         if self._executing is not None:
             self._executing.join()
+        self._budgets.close()
         self._servers.close()
         self._row.phase = "stopped"
         self._beat(force=True)
