@@ -11,6 +11,7 @@ Exit status: 0 done, 1 failed, 2 bad use.
 import argparse
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import queue
@@ -278,6 +279,8 @@ def run(config: Settings, once: bool) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    # What was imported stays: no search for cycles need look at it, here or in a fork.
+    gc.freeze()
     # Somebody who only asks whether a daemon lives holds the lock for a moment, too.
     with sole_daemon(config, LOOK_SECONDS):
         store = Store.open(config.store_url)

@@ -1,9 +1,11 @@
 """Connections to the store's database: transactions, plain errors, and the schema's age."""
 
 import os
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +29,8 @@ _CACHE_KIB = 16 * 1024
 _CHECKPOINT_PAGES = 4_000
 _MIGRATION_LOCK = 0x51444B
 _BEGIN = "sqlite_begin"
+_NOTHING: dict[None, None] = {}
+"""Its `get` makes None of None, in C."""
 
 
 class StoreError(Exception):
@@ -46,6 +50,8 @@ def connect(url: str) -> Engine:
     if not address.database or address.database == ":memory:":
         raise StoreError("The store must be a file: sqlite:///path/to/store.db")
     _make_file(Path(address.database))
+    # Before Python 3.12 a search for an adapter was most of what writing a NULL took.
+    sqlite3.register_adapter(NoneType, _NOTHING.get)
     engine = create_engine(
         address, connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None}
     )

@@ -70,17 +70,19 @@ _FACTLESS = re.compile(
     rb'|last-prompt|mode|permission-mode|queue-operation)"'
 )
 _ATTACHMENT = re.compile(
-    rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"\w+":(?:"[^"\\]*"|true|false|null),)*'
+    rb'\{"parentUuid":(?:null|"[^"]*"),(?:"[^"]*":(?:"[^"]*"|true|false|null),)*'
     rb'"attachment":\{"type":"'
 )
 _SHORT = b'{"type":'
 _HEAD = 256
 _LONG_LINE = 2048
 _TOOL_RESULT = re.compile(
-    rb'\{"parentUuid":(?:null|"[^"\\]*"),(?:"isSidechain":(?:false|(true)),|"\w+":"[^"\\]*",)*'
+    rb'\{"parentUuid":(?:null|"[^"]*"),(?:"isSidechain":(?:false|(true)),|"[^"]*":"[^"]*",)*'
     rb'"type":"user","message":\{"role":"user","content":\[\{'
-    rb'(?:"tool_use_id":"([^"\\]+)","type":"tool_result"|"type":"tool_result"),'
+    rb'(?:"tool_use_id":"([^"]+)","type":"tool_result"|"type":"tool_result"),'
 )
+"""Like `_ATTACHMENT` good only for what holds no backslash (see `_is_plain`): `[^"]` alone is
+matched in a third of the time of `[^"\\]`."""
 _ID_NAME = b'"tool_use_id":"'
 _TOOL_USE_ID = re.compile(rb'"tool_use_id":"([^"\\]+)"')
 _BEFORE_TIMESTAMP = len(b'"uuid":"",') + 36
@@ -156,7 +158,7 @@ class _Lines:
         except Unreadable as reason:
             return str(reason)
         if self._file.line in SAMPLED_LINES:
-            look_at_fields(self._file, bytes(memoryview(buffer)[start:end]))
+            look_at_fields(self._file, memoryview(buffer)[start:end])
         return None
 
     def _glance(self, buffer: bytearray, start: int, end: int) -> bool:
@@ -166,7 +168,8 @@ class _Lines:
             return False
         stamp = buffer.find(b'"timestamp":"', head.end(), end)
         found = _TIMESTAMP.match(buffer, stamp - _BEFORE_TIMESTAMP, end) if stamp > 0 else None
-        if found is None or not _is_whole(buffer, start, end):
+        plain = found is not None and _is_plain(buffer, start, head.end())
+        if found is None or not plain or not _is_whole(buffer, start, end):
             return False
         named, rest = head[2], head.end()
         if named is None:
@@ -190,11 +193,14 @@ def _is_passed_over(buffer: bytearray, start: int, end: int) -> bool:
     if buffer.startswith(b'{"type":', start, end):
         return bool(_FACTLESS.match(buffer, start, end)) and _is_whole(buffer, start, end)
     hint = buffer.find(b'"attachment":{"type":"', start, min(end, start + _HEAD))
-    return (
-        hint > 0
-        and _ATTACHMENT.match(buffer, start, end) is not None
-        and _is_whole(buffer, start, end)
-    )
+    if hint <= 0 or (head := _ATTACHMENT.match(buffer, start, end)) is None:
+        return False
+    return _is_plain(buffer, start, head.end()) and _is_whole(buffer, start, end)
+
+
+def _is_plain(buffer: bytearray, start: int, end: int) -> bool:
+    """Whether every quotation mark there begins or ends a string."""
+    return buffer.find(b"\\", start, end) < 0
 
 
 def _is_whole(buffer: bytearray, start: int, end: int) -> bool:

@@ -83,14 +83,15 @@ _PARTS_OF_USAGE = {
 }
 
 
-def look_at_fields(file: FileState, line: bytes) -> None:
+def look_at_fields(file: FileState, line: memoryview) -> None:
     """Count the fields of a record, and of the usage in it, that are new."""
     record = fields_of(line)
     kind = bytes(record.get("type", b""))
     if kind in (b'"user"', b'"assistant"', b'"system"'):
         note_fields(file, "record", record, _RECORD_FIELDS)
     if kind == b'"assistant"':
-        usage = fields_of(fields_of(record.get("message", b"")).get("usage", b""))
+        usage = fields_of(fields_of(record.get("message")).get("usage"))
         note_fields(file, "usage", usage, _USAGE_FIELDS)
         for name, known in _PARTS_OF_USAGE.items():
-            note_fields(file, name, fields_of(usage.get(name, b"")), known)
+            if (part := usage.get(name)) is not None:
+                note_fields(file, name, fields_of(part), known)

@@ -63,12 +63,12 @@ _INFO_FIELDS = words(
 )
 
 
-def look_at_fields(file: FileState, line: bytes) -> None:
+def look_at_fields(file: FileState, line: memoryview) -> None:
     """Count the fields of a record, and of the token counts in it, that are new."""
     record = fields_of(line)
     note_fields(file, "record", record, _RECORD_FIELDS)
-    payload = fields_of(record.get("payload", b""))
-    info = fields_of(payload.get("info", b""))
+    payload = fields_of(record.get("payload"))
+    info = fields_of(payload.get("info"))
     note_fields(file, "token count", info, _INFO_FIELDS)
     for usage in (info.get("total_token_usage"), payload.get("usage")):
         if usage is not None:

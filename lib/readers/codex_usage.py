@@ -26,6 +26,8 @@ UNKNOWN_START = "unknown_start"
 
 _TURN_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
+_NUMBERS = (int, float)
+
 Vector = tuple[int, int, int, int, int]
 """Input with all that is cached, cached, written to the cache, output, reasoning."""
 
@@ -204,7 +206,7 @@ class Ledger:
         ends: list[int] = []
         known = False
         for limit in (limits.primary, limits.secondary):
-            if limit is None or not isinstance(limit.used_percent, int | float):
+            if limit is None or not isinstance(limit.used_percent, _NUMBERS):
                 continue
             known = True
             if limit.used_percent < 100:

@@ -23,7 +23,7 @@ _NAME_LENGTH = 80
 SAMPLED_LINES = frozenset({*range(1, 9), *(1 << power for power in range(3, 40))})
 """Lines whose fields are looked at where looking at every line's would cost much."""
 
-_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 
 
 def note(file: FileState, kind: str, word: object) -> None:
@@ -64,9 +64,11 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def fields_of(record: bytes | memoryview) -> dict[str, Any]:
+def fields_of(record: bytes | memoryview | None) -> dict[str, Any]:
     """The fields of a JSON object, their values undecoded; empty for anything else."""
+    if record is None:
+        return {}
     try:
-        return _fields_decoder.decode(record)
+        return _fields_decoder.decode(record) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}

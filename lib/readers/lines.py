@@ -83,7 +83,9 @@ class Increment:
         remaining = state.size - state.offset
         while remaining > 0:
             if held == len(buffer):
-                buffer = buffer + bytearray(len(buffer))
+                larger = bytearray(2 * held)
+                larger[:held] = buffer
+                buffer = larger
             with memoryview(buffer) as view:
                 got = self._file.readinto(view[held : min(len(buffer), held + remaining)])
             if not got:
@@ -99,7 +101,9 @@ class Increment:
                 state.offset += held
                 held = 0
             elif held and start:
-                buffer[:held] = buffer[start:end]
+                # Within the buffer: a slice of it would be a fresh copy, page by page.
+                with memoryview(buffer) as view:
+                    view[:held] = view[start:end]
         if held and not state.discarding:
             self._take_last_line(buffer, held, consume, openers)
         elif held:

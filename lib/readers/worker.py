@@ -45,7 +45,8 @@ def read_one(task: Task) -> Answer:
 def send(stream: BinaryIO, message: object) -> None:
     """Write one message and flush it."""
     body = msgspec.msgpack.encode(message)
-    stream.write(len(body).to_bytes(4, "big") + body)
+    stream.write(len(body).to_bytes(4, "big"))
+    stream.write(body)
     stream.flush()
 
 
