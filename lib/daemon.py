@@ -26,6 +26,7 @@ from pathlib import Path
 
 from lib import processes
 from lib.actions import Executor
+from lib.analyser_process import AnalyserProcess
 from lib.budget_watch import BudgetWatch
 from lib.collector import Collector, now_ms
 from lib.leanspec_servers import Servers
@@ -135,6 +136,7 @@ class Daemon:
             beat_at=now_ms(),
         )
         self._beaten = 0.0
+        self._analysing = AnalyserProcess(store, config)
 
     def scan(self) -> None:
         """Read everything that is new, with progress in the store."""
@@ -202,6 +204,7 @@ class Daemon:
 
     def close(self) -> None:
         """End the actions that are under way, leave the servers, and say goodbye in the store."""
+        self._analysing.close()
         if self._executing is not None:
             self._executing.join()
         self._budgets.close()
@@ -210,6 +213,7 @@ class Daemon:
         self._beat(force=True)
 
     def _sweep(self, noticed: set[str], *, full: bool) -> None:
+        self._analysing.tend()
         found = self._collector.sweep(full)
         swept = {item.path for item in found}
         found += [item for item in self._collector.look_at(noticed) if item.path not in swept]
@@ -274,8 +278,11 @@ def _watch(
             stopping.wait(FULL_SWEEP_SECONDS)
 
 
-def run(config: Settings, once: bool) -> None:
-    """Collect once, or until a signal; raises AlreadyRunningError and StoreError."""
+def run(config: Settings, once: bool, tools: bool = False) -> None:
+    """Collect once, with `tools` also from transcripts, or until a signal.
+
+    Raises AlreadyRunningError and StoreError.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -288,11 +295,20 @@ def run(config: Settings, once: bool) -> None:
             daemon = Daemon(store, config, stopping)
             if once:
                 daemon.scan()
+                if tools:
+                    _read_transcripts(store, config, stopping)
             else:
                 daemon.follow()
             daemon.close()
         finally:
             store.close()
+
+
+def _read_transcripts(store: Store, config: Settings, stopping: threading.Event) -> None:
+    # Imported here: to follow, another process does this.
+    from lib.analyser import read_all  # noqa: PLC0415
+
+    read_all(store, config.machine, os.environ, stopping.is_set)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -302,7 +318,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--detach", action="store_true", help="start it in the background unless one lives"
     )
+    parser.add_argument(
+        "--tools", action="store_true", help="with --once: read the tool calls of transcripts, too"
+    )
     options = parser.parse_args(arguments)
+    if options.tools and not options.once:
+        parser.error("--tools goes with --once; without it the daemon reads them by itself")
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
@@ -314,7 +335,7 @@ def main(arguments: list[str] | None = None) -> int:
             started = ensure_running(config)
             print("Daemon started." if started else "Daemon already running.", file=sys.stderr)
         else:
-            run(config, options.once)
+            run(config, options.once, options.tools)
     except (AlreadyRunningError, StoreError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from lib.model import Session
 from lib.model_analysis import Analysis, ToolCall, ToolOutcome
 from lib.store_engine import next_version, reading, set_version, writing
 from lib.store_schema import analysis, session, tool_call
@@ -39,6 +40,23 @@ _MANY = 500
 """Values in one statement; databases take so many, and not many more."""
 _OWN = [column for column in tool_call.c if column.name != "is_copy"]
 _OUTCOMES: tuple[ToolOutcome, ...] = ("failed", "denied", "unknown", "pending")
+_TELLING = (
+    "key",
+    "agent",
+    "session_id",
+    "parent_key",
+    "forked_from",
+    "machine",
+    "source_path",
+    "model",
+    "started_at",
+    "last_activity_at",
+    "turn",
+    "turn_detail",
+    "turns",
+    "turn_requests",
+    "context_tokens",
+)
 _FACTS = [column for column in analysis.c if column.name != "version"]
 
 
@@ -171,6 +189,18 @@ class Analyses:
     def problems(self) -> list[Analysis]:
         """Those of transcripts that can't be read."""
         return self._found(select(*_FACTS).where(analysis.c.problem.is_not(None)))
+
+    def readable(self, machine: str, since: int = 0) -> list[Session]:
+        """The sessions of a machine's own files that changed after a version of the store.
+
+        Of each only what tells where its transcript is and whether it moved on.
+        """
+        columns = [session.c[name] for name in _TELLING]
+        own = (session.c.machine == machine, session.c.server.is_(None))
+        statement = select(*columns).where(*own, session.c.source_path != "")
+        with reading(self._engine) as connection:
+            rows = connection.execute(statement.where(session.c.version > since)).mappings()
+            return [Session(**row) for row in rows]
 
     def marks(self) -> dict[str, str]:
         """How far each session's transcript was read, by the session's key."""

@@ -5,12 +5,15 @@ while it lies in a folder in which its agent's reader looks for sessions on this
 """
 
 import os
+import sys
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from lib.entries import CallTokens, Entry, Kind, Level, Reading
+from lib.entries import CallTokens, Each, Entry, Kind, Level, Reading
 from lib.model import Session
 from lib.readers import LABELS, reader_of
 from lib.readers.entries import ENTRY_SOURCES, EntrySource, Mark, mark_of
@@ -20,6 +23,32 @@ __all__ = ["CallTokens", "Entry", "Kind", "Level", "Transcript", "read_transcrip
 FIRST_LIMIT = 500
 """Entries that are read at first."""
 LARGEST_LIMIT = 8_000
+
+
+ALL = sys.maxsize
+_SHARED_FILES = ("opencode", "goose", "cursor")
+"""Agents that keep many sessions in one database, or one session in many files."""
+_TELLING = (
+    "agent",
+    "parent_key",
+    "forked_from",
+    "started_at",
+    "last_activity_at",
+    "turn",
+    "turn_detail",
+    "turns",
+    "turn_requests",
+    "context_tokens",
+)
+
+
+class Through(NamedTuple):
+    """What became of reading a transcript as a whole."""
+
+    mark: str | None
+    """What moves when the entries do; None where there is nothing to read."""
+    problem: str | None
+    """Why it can't be read, in a sentence for people; a file that is gone is none."""
 
 
 class Transcript(msgspec.Struct, kw_only=True):
@@ -63,6 +92,38 @@ def read_transcript(
     except OSError as error:
         return Transcript(problem=f"Its transcript can't be read: {error.strerror or error}")
     return Transcript(reading=reading, path=os.fspath(path), limit=limit, mark=mark)
+
+
+def read_through(
+    session: Session,
+    machine: str,
+    environ: Mapping[str, str],
+    known: str | None,
+    each: Each,
+) -> Through:
+    """Hand all entries of `session` to `each`, in pieces, unless its mark is the `known` one."""
+    found = _locate(session, machine, environ)
+    if isinstance(found, str):
+        return Through(None, found)
+    source, path = found
+    try:
+        if not path.is_file():
+            return Through(None, None if not path.exists() else "Its transcript is no plain file.")
+        mark = _lasting_mark(session, path)
+        if mark != known:
+            source.entries(path, session.key, ALL, each)
+    except FileNotFoundError:
+        return Through(None, None)
+    except OSError as error:
+        return Through(None, f"Its transcript can't be read: {error.strerror or error}")
+    return Through(mark, None)
+
+
+def _lasting_mark(session: Session, path: Path) -> str:
+    """What moves when the entries of a session do; of a file with many sessions, its own facts."""
+    of_file = mark_of(path) if session.agent not in _SHARED_FILES else ()
+    facts = [getattr(session, name) for name in _TELLING]
+    return blake2b(repr((of_file, facts)).encode(), digest_size=12).hexdigest()
 
 
 def _locate(

@@ -112,10 +112,41 @@ def test_once_scans_everything_and_exits(
     assert requests_in(config) == 1
 
 
-def test_bad_use_exits_with_two(start: Callable[..., "subprocess.Popen[str]"]) -> None:
-    process = start("--what")
+def test_once_reads_tool_calls_only_when_asked(
+    environ: dict[str, str], config: Settings, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    Claude(home(environ), "s1").prompt("hello").use("Bash").result("out")
+    for options, calls in (["--once"], 0), (["--once", "--tools"], 1):
+        process = start(*options)
+        _, errors = process.communicate(timeout=30)
+        assert (process.returncode, errors) == (0, "")
+        store = Store.open(config.store_url)
+        assert len(store.tool_calls.of_session("claude-code:s1")) == calls
+        store.close()
+
+
+@pytest.mark.parametrize("options", [["--what"], ["--tools"]])
+def test_bad_use_exits_with_two(
+    options: list[str], start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    process = start(*options)
     process.communicate(timeout=30)
     assert process.returncode == 2
+
+
+def test_it_has_tool_calls_read_by_another_process_that_ends_with_it(
+    environ: dict[str, str], config: Settings, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    Claude(home(environ), "s1").prompt("hello").use("Bash")
+    process = start()
+    store = Store.open(config.store_url)
+    until(lambda: store.tool_calls.of_session("claude-code:s1"))
+    store.close()
+    children = _children(process.pid)
+    assert len(children) == 1
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert not any(_alive(pid) for pid in children)
 
 
 def test_a_store_that_can_not_be_opened_is_a_clear_failure(

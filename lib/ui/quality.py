@@ -12,6 +12,7 @@ from lib import quality
 from lib.cards import money
 from lib.frame import SAMPLE_MACHINE
 from lib.model import SUBSCRIPTION
+from lib.model_analysis import Analysis
 from lib.pricing import SOURCE
 from lib.quality import Account, Comparison
 from lib.readers import LABELS
@@ -164,6 +165,20 @@ def unknown(files: Sequence[FileRow]) -> None:
     ]
     _table(rows, ["Tool", "Name", "Times", "For example in", "Line"])
     st.caption("Everything that is known in these files still counts.")
+
+
+def transcripts(problems: Sequence[Analysis], sessions: pd.DataFrame) -> None:
+    """Sessions whose transcript could not be read for their tool calls."""
+    st.subheader("Tool calls")
+    places = sessions.set_index("key")["source_path"].to_dict()
+    rows = [
+        (one.session_key, one.problem, places.get(one.session_key, "")) for one in problems[:200]
+    ]
+    if not rows:
+        st.success("Every transcript that was looked at for tool calls could be read.")
+        return
+    st.text(f"Transcripts that could not be read for tool calls: {len(problems):,}.")
+    _table(rows, ["Session", "Why", "File"])
 
 
 def by_file(files: Sequence[FileRow]) -> None:

@@ -9,6 +9,7 @@ from lib import daemon
 from lib.store import Store
 from lib.ui import state
 from tests.collecting import collect
+from tests.tool_rows import found
 from tests.trees import Claude
 from tests.ui.test_app import run, said
 
@@ -58,3 +59,13 @@ def test_a_session_s_page_says_what_its_own_figures_are_made_of(
     metrics = {metric.label: metric.value for metric in app.metric}
     assert (metrics["Model calls"], metrics["Copies not counted"]) == ("1", "1")
     assert "The agent itself says $0.10; here it is" in said(app)
+
+
+def test_a_transcript_without_readable_tool_calls_is_told(opened: Store, tmp_path: Path) -> None:
+    Claude(tmp_path, "s1").prompt("hello")
+    collect(opened, tmp_path)
+    assert "Every transcript that was looked at" in said(run("pages/quality.py"))
+    opened.tool_calls.replace([found("claude-code:s1", problem="It is <b>odd</b>.")])
+    app = run("pages/quality.py")
+    assert "could not be read for tool calls: 1." in said(app)
+    assert any("It is <b>odd</b>." in frame.value.to_string() for frame in app.dataframe)
