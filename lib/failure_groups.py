@@ -6,7 +6,7 @@ below: subagents, and those that subagents started.
 """
 
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -114,7 +114,8 @@ def cured(sessions: pd.DataFrame) -> set[str]:
 
 def _tried_again(lost: pd.DataFrame, done: pd.DataFrame) -> set[str]:
     task = ["project_path", "first_prompt"]
-    newest = done.dropna(subset=task).groupby(task)["started_at"].max().rename("newest")
+    times = done.dropna(subset=task).groupby(task, sort=False)["started_at"]
+    newest = times.max().rename("newest")
     asked = lost[lost["first_prompt"].fillna("").str.strip() != ""].join(newest, on=task)
     # When a process was found to be gone says little about when it went.
     since = asked["last_activity_at"].fillna(asked["ended_at"])
@@ -129,66 +130,51 @@ def groups(lost: pd.DataFrame, retried: set[str], zone: tzinfo) -> pd.DataFrame:
     all, at most 30 days), `cost_usd` (NaN where unknown for all), `unpriced_sessions`,
     `lost_ms`, `cured` (share of them in `retried`, 0 to 1), `example` (the newest message).
     """
-    days = buckets(lost["at"].dropna(), "day", zone)
-    span = pd.DatetimeIndex([])
-    if len(days):
-        first = max(days.min(), days.max() - pd.Timedelta(days=_TREND_DAYS - 1))
-        span = pd.date_range(first, days.max(), freq="D")
-    by_signature = lost.sort_values("at", kind="stable").groupby("error_signature", sort=False)
-    rows = [
-        _row(str(key), group, retried, days.reindex(group.index), span)
-        for key, group in by_signature
-    ]
-    found = pd.DataFrame(rows, columns=_COLUMNS)
+    in_order = lost.sort_values("at", kind="stable").assign(
+        cured=lost["key"].isin(list(retried)).astype("float64")
+    )
+    by = in_order.groupby("error_signature", sort=False)
+    found = pd.DataFrame(
+        {
+            "class": by["error_class"].first(),
+            "text": by["error_text"].first(),
+            "sessions": by.size(),
+            "cost_usd": by["whole_cost_usd"].sum(min_count=1),
+            "unpriced_sessions": by["unpriced"].sum().astype("int64"),
+            "lost_ms": by["duration_ms"].sum(),
+            "cured": by["cured"].mean(),
+            "first_seen": by["at"].min(),
+            "last_seen": by["at"].max(),
+            # Of those that have one.
+            "example": by["error_message"].last().astype("object").fillna(""),
+        }
+    )
+    found["trend"] = pd.Series(_trends(in_order, found.index, zone), found.index, dtype="object")
+    for name, column in _LISTED.items():
+        found[name] = _names(in_order, column)
+    found = found.rename_axis("signature").reset_index()
     order = ["sessions", "last_seen"]
     return found.sort_values(order, ascending=False, kind="stable").reset_index(drop=True)
 
 
-_COLUMNS = [
-    "signature",
-    "class",
-    "text",
-    "sessions",
-    "trend",
-    "cost_usd",
-    "unpriced_sessions",
-    "lost_ms",
-    "cured",
-    "projects",
-    "tools",
-    "models",
-    "first_seen",
-    "last_seen",
-    "example",
-]
+_LISTED = {"projects": "project", "tools": "agent_label", "models": "model"}
 
 
-def _row(
-    key: str,
-    group: pd.DataFrame,
-    retried: set[str],
-    days: "pd.Series[pd.Timestamp]",
-    span: pd.DatetimeIndex,
-) -> dict[str, object]:
-    messages = group["error_message"].dropna()
-    return {
-        "signature": key,
-        "class": group["error_class"].iloc[0],
-        "text": group["error_text"].iloc[0],
-        "sessions": len(group),
-        "trend": [int(count) for count in days.value_counts().reindex(span, fill_value=0)],
-        "cost_usd": group["whole_cost_usd"].sum(min_count=1),
-        "unpriced_sessions": int(group["unpriced"].sum()),
-        "lost_ms": float(group["duration_ms"].sum()),
-        "cured": float(group["key"].isin(list(retried)).mean()),
-        "projects": _names(group["project"]),
-        "tools": _names(group["agent_label"]),
-        "models": _names(group["model"]),
-        "first_seen": group["at"].min(),
-        "last_seen": group["at"].max(),
-        "example": messages.iloc[-1] if len(messages) else "",
-    }
+def _trends(lost: pd.DataFrame, signatures: pd.Index, zone: tzinfo) -> list[list[int]]:
+    """How many of each signature failed on each of the last days with failures of any."""
+    known = lost[lost["at"].notna()]
+    days = buckets(known["at"], "day", zone)
+    span = pd.DatetimeIndex([])
+    if len(days):
+        first = max(days.min(), days.max() - pd.Timedelta(days=_TREND_DAYS - 1))
+        span = pd.date_range(first, days.max(), freq="D")
+    counts = pd.crosstab(known["error_signature"], days)
+    return counts.reindex(index=signatures, columns=span, fill_value=0).to_numpy().tolist()
 
 
-def _names(values: "pd.Series[str]") -> list[str]:
-    return sorted({str(one) for one in values.astype(object).fillna(NONE)})
+def _names(lost: pd.DataFrame, column: str) -> "pd.Series[Any]":
+    """The names in a column by signature, each once and in their order."""
+    names = lost[column].astype("object").fillna(NONE)
+    pairs = pd.DataFrame({"error_signature": lost["error_signature"], "name": names})
+    each = pairs.drop_duplicates().sort_values("name", kind="stable")
+    return each.groupby("error_signature")["name"].agg(list)

@@ -22,7 +22,7 @@ def sessions_frame(*sessions: dict[str, Any]) -> pd.DataFrame:
     rows = [{**dict.fromkeys(SESSIONS), **known, **session} for session in sessions]
     frame = pd.DataFrame(rows, columns=[*SESSIONS, "project"])
     frame["sample"] = frame["sample"].astype(bool)
-    for column in ("started_at", "ended_at"):
+    for column in ("started_at", "ended_at", "last_activity_at"):
         frame[column] = pd.to_datetime(frame[column], utc=True)
     frame["duration_ms"] = frame["duration_ms"].astype("float64")
     return frame

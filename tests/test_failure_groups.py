@@ -179,6 +179,18 @@ def test_a_group_failed_last_when_the_newest_of_its_sessions_did() -> None:
     assert failure_groups.last_failed(frame) == {signature("api", "boom 1").id: moment}
 
 
+def test_a_failure_without_a_time_is_on_no_day_and_counts() -> None:
+    frame = sessions_frame(lost("a", "boom", ended_at=None), lost("b", "other", 2))
+    found = failure_groups.groups(failure_groups.failed(over(frame)), set(), UTC)
+    rows = {row["text"]: row for row in found.to_dict("records")}
+    assert (rows["boom"]["sessions"], rows["boom"]["trend"]) == (1, [0])
+    assert pd.isna(rows["boom"]["last_seen"])
+    alone = failure_groups.groups(
+        failure_groups.failed(over(sessions_frame(lost("a", "boom", ended_at=None)))), set(), UTC
+    )
+    assert alone["trend"].tolist() == [[]]
+
+
 @given(st.lists(st.tuples(st.none() | st.text(max_size=9), st.floats(0, 9)), max_size=20))
 def test_groups_lose_no_session_and_no_cent(errors: list[tuple[str | None, float]]) -> None:
     rows = [lost(str(n), text) for n, (text, _) in enumerate(errors)]
