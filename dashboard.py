@@ -62,7 +62,7 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")
 with st.sidebar:
-    if page.url_path in ("launch", "quality", "settings", "actions"):
+    if page.url_path in ("launch", "machines", "quality", "settings", "actions"):
         chosen = sidebar.kept_filters()
     else:
         chosen = sidebar.filter_bar(frame, page.url_path, state.is_settled(store))

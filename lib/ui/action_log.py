@@ -74,6 +74,7 @@ def _table(actions: Sequence[Action], known: Collection[str]) -> None:
         rows,
         hide_index=True,
         width="stretch",
+        placeholder="–",
         column_config={
             "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
             "Target": st.column_config.TextColumn(width="medium"),

@@ -1,6 +1,7 @@
 """The tables of the Machines page."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +12,8 @@ from lib.readers import LABELS
 from lib.store import Counts, FileRow
 from lib.ui import state
 from lib.ui.servers import STATES as SERVER_STATES
+
+PATH_WIDTH = 330
 
 
 def daemons(rows: Sequence[DaemonRow]) -> None:
@@ -148,8 +151,10 @@ def _times(values: Sequence[int | None]) -> "pd.Series[pd.Timestamp]":
 
 
 def _table(table: pd.DataFrame) -> None:
-    times = {
+    config: dict[str, Any] = {
         str(name): st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss")
         for name in table.select_dtypes("datetimetz")
     }
-    st.dataframe(table, hide_index=True, width="stretch", column_config=times)
+    # A path would push everything else out of sight.
+    config |= dict.fromkeys(("Folder", "File"), st.column_config.TextColumn(width=PATH_WIDTH))
+    st.dataframe(table, hide_index=True, width="stretch", placeholder="–", column_config=config)

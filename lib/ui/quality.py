@@ -18,6 +18,7 @@ from lib.quality import Account, Comparison
 from lib.readers import LABELS
 from lib.readers.drift import MORE
 from lib.store import FileRow
+from lib.ui.machines import PATH_WIDTH
 
 
 def why(account: Account, compared: Sequence[Comparison], command: str) -> None:
@@ -206,4 +207,10 @@ def by_file(files: Sequence[FileRow]) -> None:
 
 def _table(rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> None:
     if rows:
-        st.dataframe(pd.DataFrame(rows, columns=list(names)), hide_index=True, width="stretch")
+        path = st.column_config.TextColumn(width=PATH_WIDTH)
+        st.dataframe(
+            pd.DataFrame(rows, columns=list(names)),
+            hide_index=True,
+            width="stretch",
+            column_config=dict.fromkeys(("File", "For example in"), path),
+        )

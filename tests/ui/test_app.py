@@ -116,7 +116,7 @@ def test_a_link_sets_the_filters_and_names_what_does_not_exist(store: Store) -> 
 
 def test_filters_stay_when_the_page_changes(store: Store) -> None:
     samples.write(store, now_ms())
-    app = run("pages/machines.py", tool=["codex"])
+    app = run("pages/costs.py", tool=["codex"])
     assert next(one for one in app.multiselect if one.label == "Tool").value == ["codex"]
 
 
