@@ -4,8 +4,9 @@ Times stay numbers (milliseconds since the epoch, UTC) where the browser lets th
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import tzinfo
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypedDict
 from urllib.parse import urlencode
 
@@ -42,6 +43,8 @@ class View(NamedTuple):
     may_act: bool = True
     query: str = ""
     """The filters as query parameters, for links that are to keep them."""
+    badges: Mapping[str, Sequence["Badge"]] = MappingProxyType({})
+    """What the cards of running sessions say, by key."""
     has_spec: Callable[[Row, str], bool] = _is_there
     """Whether a spec that a session names can be opened."""
 
@@ -70,6 +73,13 @@ LOOKS: dict[str, Look] = {
 RETRYING = Look("🔁", "Retrying after an API error", "orange")
 
 
+class Badge(TypedDict):
+    """Something about a session that wants to be seen, and why."""
+
+    words: str
+    reason: str
+
+
 class SpecLink(TypedDict):
     """A spec, and where it is shown, relative to the board."""
 
@@ -90,6 +100,7 @@ class Card(TypedDict):
     reason: str
     tags: list[str]
     specs: list[SpecLink]
+    badges: list[Badge]
     sample: bool
     dismissed: bool
     percent: int | None
@@ -212,6 +223,7 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         reason=text(row.get("reason")) or "",
         tags=_tags(row, machine),
         specs=_spec_links(row, view),
+        badges=[] if over else list(view.badges.get(str(row["key"]), ())),
         sample=bool(row.get("sample")),
         dismissed=dismissed,
         percent=round(100 * done / total) if total else None,

@@ -53,6 +53,7 @@ class Budgets:
 
         Whoever else notes the same at the same time: one of a kind in a period is kept.
         """
+        events = self._new(events)
         if not events:
             return []
         kept: list[BudgetEvent] = []
@@ -72,6 +73,15 @@ class Budgets:
                 if number is not None:
                     kept.append(msgspec.structs.replace(event, id=number))
         return kept
+
+    def _new(self, events: Sequence[BudgetEvent]) -> list[BudgetEvent]:
+        """Those that nobody noted yet. Looked at first: reading keeps no writer waiting."""
+        first = min((one.period_start for one in events), default=0)
+        columns = (budget_event.c.budget_id, budget_event.c.period_start, budget_event.c.kind)
+        noted = select(*columns).where(budget_event.c.period_start >= first)
+        with reading(self._engine) as connection:
+            known = {tuple(row) for row in connection.execute(noted)}
+        return [one for one in events if (one.budget_id, one.period_start, one.kind) not in known]
 
     def events(self, since_id: int = 0, limit: int = 50) -> list[BudgetEvent]:
         """The newest events after one, newest first."""

@@ -6,7 +6,7 @@ from lib import costs as figures_of
 from lib import ledger
 from lib.ledger import Dimension
 from lib.store import StoreError
-from lib.ui import charts, cost_tables, costs, state
+from lib.ui import budgets, charts, cost_tables, costs, state
 
 shared = state.shared()
 st.title("Costs")
@@ -14,13 +14,18 @@ try:
     rows = costs.rows_of(shared)
     choice = costs.choose(rows)
     costs.figures(shared, rows, choice)
+    standings = budgets.standings(shared)
 except StoreError as error:
     st.error("The store can't be read at the moment. Trying again.")
     st.text(str(error))
     st.stop()
 
 st.subheader("Over time")
-chosen = ledger.within(rows, costs.over_time(rows, choice))
+limits = budgets.limits(shared, standings, rows, choice)
+chosen = ledger.within(rows, costs.over_time(rows, choice, limits))
+
+st.subheader("Budgets")
+budgets.section(shared, standings)
 
 st.subheader("What it went to")
 names: dict[str, Dimension] = {name: one for one, name in costs.DIMENSION_NAMES.items()}

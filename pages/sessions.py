@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.store import StoreError
-from lib.ui import board, notices, state
+from lib.ui import board, budgets, notices, state
 
 shared = state.shared()
 with st.container(horizontal=True, vertical_alignment="center"):
@@ -18,8 +18,11 @@ def live() -> None:
     board.take_clicks(shared)
     try:
         frame = state.sessions_frame(shared.store)
-        content = board.content(shared, frame)
+        standings = budgets.lately(shared)
+        content = board.content(shared, frame, budgets.badges(standings))
+        budgets.tell(shared, standings)
         with above:
+            budgets.bar(standings)
             notices.show(shared, frame, content.shown)
         board.draw(shared, content)
     except StoreError as error:

@@ -303,6 +303,7 @@ function newCard(id) {
     head: ["header"],
     title: ["h3"],
     about: ["div", "about"],
+    badges: ["ul", "badges"],
     progress: ["div", "progress"],
     meta: ["ul", "meta"],
     latest: ["p", "latest"],
@@ -359,6 +360,8 @@ function fillCard(card, data) {
   setAttribute(card.title, "title", data.title);
   setList(card.tags, data.tags);
   setList(card.meta, data.meta);
+  setList(card.badges, data.badges.map((badge) => badge.words));
+  data.badges.forEach((badge, number) => setAttribute(card.badges.children[number], "title", badge.reason));
   setSpecs(card.specs, data.specs, name);
   setHidden(card.progress, data.percent === null);
   if (data.percent !== null) {

@@ -1,5 +1,6 @@
 """The board: all cards in one component, redrawn in place when something changed."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from streamlit.components.v2 import component
 
 from lib import filters, sections, spec_places
 from lib.asked import request
-from lib.cards import View
+from lib.cards import Badge, View
 from lib.frame import today_totals
 from lib.model import ActionKind
 from lib.settings import settings
@@ -44,13 +45,14 @@ class Content(NamedTuple):
     """How many sessions the filters leave."""
 
 
-def content(shared: Shared, frame: pd.DataFrame) -> Content:
+def content(shared: Shared, frame: pd.DataFrame, badges: Mapping[str, Sequence[Badge]]) -> Content:
     """The board of `frame` under the viewer's filters; made anew only when one of them moved.
 
-    The frame itself moves with the store and once a minute.
+    `badges`: what the cards of running sessions say, by key. The frame itself moves with the
+    store and once a minute.
     """
     limits = st.session_state.setdefault(_LIMITS, {})
-    made_of = (shared.filters, dict(limits), shared.access.level, viewer_zone())
+    made_of = (shared.filters, dict(limits), shared.access.level, viewer_zone(), badges)
     drawn: Content | None = st.session_state.get(_DRAWN)
     if drawn is not None and drawn.made_of[0] is frame and drawn.made_of[1:] == made_of:
         return drawn
@@ -59,6 +61,7 @@ def content(shared: Shared, frame: pd.DataFrame) -> Content:
         now(),
         may_act=shared.access.level == "act",
         query=urlencode(filters.to_query(shared.filters), doseq=True),
+        badges=badges,
         has_spec=spec_places.has_spec,
     )
     left = filters.apply(frame, shared.filters, view.now)

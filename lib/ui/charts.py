@@ -5,7 +5,7 @@ plotly would make of them.
 """
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8
 SERIES = len(PALETTE)
 """Parts of a stack that are told apart; more are summed up as one."""
 _HEIGHT = 340
+_LIMIT = "#D55E00"
 _SCALE = [[0, "rgba(0,114,178,0.06)"], [1, "rgb(0,114,178)"]]
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
@@ -57,6 +58,21 @@ def stacked(
     figure.update_layout(barmode="stack", bargap=0.15, showlegend=len(table.columns) > 1)
     axis = {"tickformat": ".0%"} if share else _axis(unit)
     return _plain(figure, axis)
+
+
+def limits(figure: go.Figure, highest: float, amounts: Sequence[tuple[str, float]]) -> None:
+    """A line across at each of `amounts` with its name; `highest`: what is drawn already."""
+    for name, amount in amounts:
+        figure.add_hline(
+            amount,
+            line={"dash": "dash", "width": 2, "color": _LIMIT},
+            annotation={"text": words(f"{name}: ${amount:,.2f}"), "font": {"color": _LIMIT}},
+            annotation_position="top left",
+        )
+    if amounts:
+        # Lines across do not widen an axis by themselves.
+        top = 1.12 * max(highest, *(amount for _, amount in amounts))
+        figure.update_yaxes(range=[0, top or 1])
 
 
 def heat_map(table: pd.DataFrame, unit: str) -> go.Figure:

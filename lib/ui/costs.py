@@ -1,5 +1,6 @@
 """The parts of the Costs page."""
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any, NamedTuple, cast
 
@@ -220,8 +221,13 @@ def as_text(words: str) -> str:
     return words.replace("$", "\\$")
 
 
-def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
-    """The chart; answers the span that the viewer selected in it, or the whole period."""
+def over_time(
+    rows: pd.DataFrame, choice: Choice, limits: Sequence[tuple[str, float]] = ()
+) -> Period:
+    """The chart; answers the span that the viewer selected in it, or the whole period.
+
+    `limits`: names and amounts of the budgets that are drawn in.
+    """
     shown = ledger.within(rows, choice.period)
     if choice.by == KIND:
         table = _by_kind(shown, choice)
@@ -240,6 +246,7 @@ def over_time(rows: pd.DataFrame, choice: Choice) -> Period:
     figure = charts.stacked(
         table, choice.unit, paint, share=choice.shape == "share", lines=choice.shape == "running"
     )
+    charts.limits(figure, float(table.sum(axis=1).max()), limits)
     said = st.container()
     event = st.plotly_chart(
         figure,
