@@ -104,13 +104,13 @@ def test_calls_without_a_price_and_a_project_that_is_gone_are_told(store: Store)
     assert "no call of this project is known" in words
     told = bars(app)
     assert "An unknown part of $1.00: within the budget" in told
-    assert "$0.90 of $0.00 (over): over the budget" in told
+    assert "$0.90 of $0.00: over the budget" in told
 
 
 def test_the_board_shows_what_is_half_spent_and_nothing_else(store: Store) -> None:
     add(store, 1.0, "much")
     add(store, 100.0, "little")
-    assert bars(run(BOARD)) == ["🟠 **much**: 90% of $1.00 a day, nearly spent"]
+    assert bars(run(BOARD)) == ["🟠 **much**: $0.90 of $1.00 (90%) a day, nearly spent"]
 
 
 def test_the_cards_of_sessions_that_spend_it_say_so(store: Store) -> None:
@@ -160,7 +160,7 @@ def test_the_running_total_shows_the_budget_of_exactly_what_it_shows(
     )
     app = run(COSTS, period=["Today"], project=["$alpha$"])
     assert seen[-1] == []
-    shape = next(one for one in app.get("button_group") if one.label == "Shown as")
-    shape.set_value("running")
+    shape = next(one for one in app.button_group if one.label == "Shown as")
+    shape.set_value(["running"])
     again(app)
     assert seen[-1] == ([("Team", 7.0)] if drawn else [])
