@@ -157,6 +157,8 @@ def crossed(standing: Standing, now: pd.Timestamp) -> list[BudgetEvent]:
     kinds: list[Kind] = []
     if standing.reached is not None:
         kinds = [kind for kind, level in LEVELS.items() if level <= LEVELS[standing.reached]]
+        # Of nothing, there is no half.
+        kinds = kinds if budget.amount_usd else ["100"]
     found = standing.forecast
     if standing.crosses and found is not None and found.days_of_history >= DAYS_TO_GO_BY:
         kinds.append("forecast")

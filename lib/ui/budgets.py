@@ -124,8 +124,10 @@ def _budget(shared: Shared, budget: Budget, standing: Standing | None, *, may_ac
 
 
 def _look(standing: Standing) -> tuple[str, str]:
+    if standing.spent_usd is None:
+        return "❔", "its calls have no known price"
     icon, words = _LOOKS[standing.reached if standing.reached != "forecast" else None]
-    if (standing.spent_usd or 0.0) > standing.budget.amount_usd:
+    if standing.spent_usd > standing.budget.amount_usd:
         words = "over the budget"
     return icon, words
 
@@ -138,7 +140,8 @@ def _spent(standing: Standing) -> str:
     amount = money(standing.budget.amount_usd)
     if standing.spent_usd is None:
         return f"An unknown part of {amount}"
-    return f"{money(standing.spent_usd)} of {amount} ({budgets.percent(standing.share)})"
+    spent = f"{money(standing.spent_usd)} of {amount}"
+    return f"{spent} ({budgets.percent(standing.share)})" if standing.budget.amount_usd else spent
 
 
 def _notes(standing: Standing) -> list[str]:
@@ -211,12 +214,9 @@ def bar(found: Sequence[Standing]) -> None:
     with st.container(horizontal=True, key="budget_bars"):
         for one in sorted(pressing, key=lambda one: -(one.share or 0.0)):
             icon, words = _look(one)
-            amount = f"{budgets.percent(one.share)} of {money(one.budget.amount_usd)}"
-            told = (
-                f"{icon} **{plain(one.budget.name)}**: {plain(f'{amount} a {one.budget.period}')}"
-            )
-            with st.container(width=300):
-                st.progress(_filled(one), f"{told}, {words}")
+            told = f"{_spent(one)} a {one.budget.period}, {words}"
+            with st.container(width=340):
+                st.progress(_filled(one), f"{icon} **{plain(one.budget.name)}**: {plain(told)}")
 
 
 def tell(shared: Shared, found: Sequence[Standing]) -> None:

@@ -103,7 +103,7 @@ def test_calls_without_a_price_and_a_project_that_is_gone_are_told(store: Store)
     assert "1 call unpriced, not in the sum" in words
     assert "no call of this project is known" in words
     told = bars(app)
-    assert "An unknown part of $1.00: within the budget" in told
+    assert "An unknown part of $1.00: its calls have no known price" in told
     assert "$0.90 of $0.00: over the budget" in told
 
 
