@@ -161,6 +161,6 @@ def test_the_running_total_shows_the_budget_of_exactly_what_it_shows(
     app = run(COSTS, period=["Today"], project=["$alpha$"])
     assert seen[-1] == []
     shape = next(one for one in app.button_group if one.label == "Shown as")
-    shape.set_value(["running"])
+    shape.set_value("running")
     again(app)
     assert seen[-1] == ([("Team", 7.0)] if drawn else [])
