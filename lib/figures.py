@@ -54,6 +54,8 @@ class PricedUsage(NamedTuple):
     model: str | None
     quarter_hour: int | None
     """Start of the group's quarter hour: number of quarters since the epoch, None if unknown."""
+    attribution: str | None
+    """What made the agent ask; see `lib.model.Request`."""
     figures: Figures
 
 

@@ -129,8 +129,10 @@ class Known:
         for usage in self.store.usage(since, pricing.thresholds()):
             if usage.session_key in self.sessions:
                 agent = self.sessions[usage.session_key].agent
-                group = PricedUsage(usage.model, usage.quarter_hour, figures(usage, agent))
-                self.usage[usage.session_key].append(group)
+                priced = PricedUsage(
+                    usage.model, usage.quarter_hour, usage.attribution, figures(usage, agent)
+                )
+                self.usage[usage.session_key].append(priced)
         return self._with_relatives(changed | self.twins.note(moved))
 
     def _load_actions(self, now: int) -> None:
@@ -254,7 +256,8 @@ def load_sessions(store: Store, now: int | None = None) -> pd.DataFrame:
 
 def load_usage(store: Store, now: int | None = None) -> pd.DataFrame:
     """Calls grouped by session, model and quarter hour: `session_key`, `agent`, `model`, `at`
-    (UTC, NaT where the file told no time), and the columns of `Figures`.
+    (UTC, NaT where the file told no time), `attribution` (see `lib.model.Request`), and the
+    columns of `Figures`.
     """
     known = _refreshed(store, now)
     with known.lock:
@@ -270,11 +273,11 @@ def load_usage(store: Store, now: int | None = None) -> pd.DataFrame:
 
 def _usage_rows(known: Known, keys: Iterable[str]) -> pd.DataFrame:
     rows = [
-        (key, known.sessions[key].agent, group.model, group.quarter_hour, *group.figures)
+        (key, known.sessions[key].agent, *group[:-1], *group.figures)
         for key in keys
         for group in known.usage.get(key, ())
     ]
-    columns = ["session_key", "agent", "model", "at", *Figures._fields]
+    columns = ["session_key", "agent", "model", "at", "attribution", *Figures._fields]
     frame = pd.DataFrame(rows, columns=columns)
     quarters = frame["at"].astype("Float64") * QUARTER_HOUR_MS
     frame["at"] = pd.to_datetime(quarters, unit="ms", utc=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
+import msgspec
 import pandas as pd
 
 from lib.cards import UNTITLED
@@ -16,10 +17,22 @@ from lib.parents import DEEPEST
 from lib.store import Store
 
 Bucket = Literal["hour", "day", "week", "month"]
-Dimension = Literal["tool", "model", "project", "spec", "branch", "machine", "session"]
+Dimension = Literal[
+    "tool",
+    "model",
+    "project",
+    "spec",
+    "branch",
+    "machine",
+    "session",
+    "subagent",
+    "skill",
+    "mcp_server",
+]
 
 NONE = "–"
-"""What stands for a missing project, branch, spec or model."""
+"""What stands for a missing project, branch, spec or model, and for a call that no subagent,
+skill or MCP server is known to have caused."""
 DIMENSIONS: dict[Dimension, str] = {
     "tool": "agent_label",
     "model": "model",
@@ -28,6 +41,9 @@ DIMENSIONS: dict[Dimension, str] = {
     "branch": "branch",
     "machine": "machine",
     "session": "top_key",
+    "subagent": "subagent",
+    "skill": "skill",
+    "mcp_server": "mcp_server",
 }
 """What calls can be grouped by, and the ledger's column of it."""
 TOKEN_KINDS = {
@@ -184,11 +200,27 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     for name in names:
         found[name] = keys.map(of_top[name])
     found["top_key"] = keys.map(above)
+    _attribute(found)
     found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
     for column in DIMENSIONS.values():
         found[column] = found[column].astype("object").fillna(NONE)
     found["title"] = found["title"].astype("object").fillna(UNTITLED)
     return found
+
+
+def _attribute(rows: pd.DataFrame) -> None:
+    """Put `subagent`, `skill` and `mcp_server` in place of `attribution`.
+
+    A subagent whose records don't tell what kind it is goes by the name of its tool.
+    """
+    said = rows.pop("attribution")
+    told = {one: msgspec.json.decode(one, type=dict[str, str]) for one in said.dropna().unique()}
+    for column, part in {"subagent": "agent", "skill": "skill", "mcp_server": "mcp_server"}.items():
+        names = {one: parts.get(part) for one, parts in told.items()}
+        rows[column] = said.map(names).astype("object")
+    is_below = rows["session_key"] != rows["top_key"]
+    unnamed = rows["agent_label"].map("{} subagent".format)
+    rows["subagent"] = rows["subagent"].where(rows["subagent"].notna() | ~is_below, unnamed)
 
 
 def tops(parents: "pd.Series[str]") -> "pd.Series[str]":

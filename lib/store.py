@@ -369,6 +369,7 @@ def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
         call.speed,
         call.region,
         call.reported_cost_usd.is_not(None).label("is_reported"),
+        call.attribution,
         *(call[name] for name in names),
     ).where(*which)
     inner = calls.subquery()

@@ -41,6 +41,8 @@ class Usage(NamedTuple):
     region: str | None
     is_reported: bool
     """Whether the agent itself says what the calls have cost."""
+    attribution: str | None
+    """What made the agent ask; see `lib.model.Request`."""
     requests: int
     input_tokens: int
     output_tokens: int

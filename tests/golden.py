@@ -275,4 +275,8 @@ def part_of(call: Call, dimension: str) -> str:
     top = call.session.partition("/")[0]
     if dimension == "model":
         return call.model
+    if dimension in ("skill", "mcp_server"):
+        return "–"
+    if dimension == "subagent":
+        return f"{SESSIONS[top].tool} subagent" if "/" in call.session else "–"
     return key_of(top) if dimension == "session" else str(getattr(SESSIONS[top], dimension))

@@ -36,7 +36,7 @@ def usage_frame(*groups: dict[str, Any]) -> pd.DataFrame:
         "agent": "claude-code",
         "model": "claude-sonnet-4-5",
     }
-    columns = ["session_key", "agent", "model", "at", *FIGURES]
+    columns = ["session_key", "agent", "model", "at", "attribution", *FIGURES]
     frame = pd.DataFrame([{**known, **group} for group in groups], columns=columns)
     frame["at"] = pd.to_datetime(frame["at"], utc=True, format="ISO8601")
     for column in ("cost_usd", "cache_savings_usd"):

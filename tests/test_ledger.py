@@ -208,3 +208,23 @@ def test_of_a_month_at_the_edge_of_a_period_only_the_part_in_it_counts() -> None
     assert march.within(whole) == Period(whole.start, march.end)
     assert april.within(whole) == Period(april.start, whole.end)
     assert march.within(Period(None, None)) == march
+
+
+def test_calls_are_told_apart_by_what_made_the_agent_ask() -> None:
+    told = '{"agent":"reviewer","mcp_server":"files","mcp_tool":"read"}'
+    rows = ledger(
+        usage_frame(
+            {"session_key": "s1", "at": "2026-03-01T10:00Z", "attribution": '{"skill":"pdf"}'},
+            {"session_key": "s1", "at": "2026-03-01T10:00Z", "attribution": None},
+            {"session_key": "s1/a", "at": "2026-03-01T10:00Z", "attribution": told},
+            {"session_key": "s1/b", "at": "2026-03-01T10:00Z", "attribution": None},
+        ),
+        sessions_frame(
+            {"key": "s1"},
+            {"key": "s1/a", "parent_key": "s1"},
+            {"key": "s1/b", "parent_key": "s1"},
+        ),
+    )
+    assert list(rows["subagent"]) == [NONE, NONE, "reviewer", "Claude Code subagent"]
+    assert list(rows["skill"]) == ["pdf", NONE, NONE, NONE]
+    assert list(rows["mcp_server"]) == [NONE, NONE, "files", NONE]

@@ -263,6 +263,7 @@ def calls(draw: st.DrawFn) -> list[Request]:
             model=draw(words),
             speed=draw(words),
             region=draw(words),
+            attribution=draw(words),
             service_tier=draw(words),
             input_tokens=draw(sizes),
             cache_read_tokens=draw(sizes),
@@ -300,14 +301,15 @@ def test_usage_adds_up_by_everything_that_a_price_depends_on(
             one.speed,
             one.region,
             one.reported_cost_usd is not None,
+            one.attribution,
         )
         sums = expected.setdefault(group, Counter())
         sums["requests"] += 1
-        for name in Usage._fields[9:]:
+        for name in Usage._fields[10:]:
             sums[name] += getattr(one, name) or 0
     assert sorted(store.usage(0, thresholds), key=repr) == sorted(
         (
-            Usage(*group, *(sums[name] for name in Usage._fields[8:]))
+            Usage(*group, *(sums[name] for name in Usage._fields[9:]))
             for group, sums in expected.items()
         ),
         key=repr,
@@ -324,7 +326,7 @@ def test_a_price_band_begins_above_its_threshold(store: Store) -> None:
 def test_sums_are_whole_numbers(store: Store) -> None:
     store.write(Batch(requests=[call(1, input_tokens=2**40), call(2, at=None)]))
     for row in store.usage():
-        assert {type(figure) for figure in row[8:-1]} == {int}
+        assert {type(figure) for figure in row[9:-1]} == {int}
         assert type(row.reported_cost_usd) is float
 
 

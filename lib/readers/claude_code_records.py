@@ -124,6 +124,7 @@ class Record(msgspec.Struct, rename="camel", gc=False):
     is_sidechain: Any = None
     message: Message | None = None
     request_id: Any = None
+    attribution_agent: Any = None
     type: Any = None
     uuid: Any = None
     timestamp: Any = None
@@ -162,6 +163,10 @@ class Record(msgspec.Struct, rename="camel", gc=False):
     data: Progress | None = None
     total_cost_usd: Any = msgspec.field(default=None, name="totalCostUSD")
     cost_usd: Any = msgspec.field(default=None, name="costUSD")
+    attribution_skill: Any = None
+    attribution_plugin: Any = None
+    attribution_mcp_server: Any = None
+    attribution_mcp_tool: Any = None
 
 
 class _TypedRecord(Record, rename="camel", gc=False):

@@ -9,7 +9,14 @@ from lib.readers.claude_code_records import AGENT, Record, Usage, tool_result_in
 from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import MATTERING_RESULTS
 from lib.readers.claude_code_turn import TurnState
-from lib.readers.claude_code_usage import Calls, call_id, keep_best, repeated_word
+from lib.readers.claude_code_usage import (
+    Call,
+    Calls,
+    attribution,
+    call_id,
+    keep_best,
+    repeated_word,
+)
 from lib.readers.values import (
     TITLE_LENGTH,
     as_count,
@@ -22,6 +29,7 @@ from lib.readers.values import (
 )
 
 _SYNTHETIC = "<synthetic>"
+_UNATTRIBUTED = (None,) * 5
 _REGISTERED_SINCE = (2, 1, 139)
 
 
@@ -288,7 +296,7 @@ class Transcript:
         if usage is None or call is None:
             return
         rank = self._ranks.get(copied) or self._rank(copied)
-        self.calls.take(usage, call, model, at, rank)
+        self.calls.take(Call(call, usage, model, at, rank, _attribution(record)))
         if call == message.id:
             self.calls.newest_said = (call, message.model, copied)
         if not side:
@@ -315,7 +323,18 @@ class Transcript:
             at, model = as_time(nested.timestamp), repeated_word(message.model)
             ids = (message.id, nested.request_id, nested.uuid)
             call = call_id(ids, at, model, message.usage)
-            self.calls.take(message.usage, call, model, at, self._rank(3))
+            self.calls.take(Call(call, message.usage, model, at, self._rank(3)))
+
+
+def _attribution(record: Record) -> str | None:
+    said = (
+        record.attribution_agent,
+        record.attribution_skill,
+        record.attribution_plugin,
+        record.attribution_mcp_server,
+        record.attribution_mcp_tool,
+    )
+    return None if said == _UNATTRIBUTED else attribution(*said)
 
 
 def _context(usage: Usage) -> int:

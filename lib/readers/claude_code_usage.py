@@ -28,6 +28,7 @@ _known_word = lru_cache(maxsize=1024)(as_word)
 _ITERATIONS_BESIDE_THE_TOTAL = ("advisor_message", "compaction")
 
 TOTAL_MISMATCH = "total_mismatch"
+PARTS_OF_ATTRIBUTION = ("agent", "skill", "plugin", "mcp_server", "mcp_tool")
 
 
 def repeated_word(value: object) -> str | None:
@@ -49,14 +50,27 @@ def call_id(
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
-class _Newest(msgspec.Struct, gc=False):
-    """The newest call, as its records so far tell it."""
+def attribution(*said: object) -> str | None:
+    """What made the agent ask, of what a record says of `PARTS_OF_ATTRIBUTION`, in this order."""
+    return _attribution(*map(repeated_word, said))
 
-    call: str
+
+@lru_cache(maxsize=1024)
+def _attribution(*said: str | None) -> str | None:
+    named = zip(PARTS_OF_ATTRIBUTION, said, strict=True)
+    told = {name: word for name, word in named if word is not None}
+    return msgspec.json.encode(told).decode() if told else None
+
+
+class Call(msgspec.Struct, gc=False):
+    """One model call, as a record tells it."""
+
+    id: str
     usage: Usage
     model: str | None
-    at: int
+    at: int | None
     rank: str
+    attribution: str | None = None
 
 
 class Calls:
@@ -70,7 +84,7 @@ class Calls:
         self.newest_said: tuple[object, object, int] | None = None
         """The id and the model of the newest call's message, and how far it is a copy."""
         self._state = state
-        self._newest: _Newest | None = None
+        self._newest: Call | None = None
         """Not yet among `requests`: its next record may say more of it."""
 
     def repeats(self, message: Message, at: int | None, copied: int) -> bool:
@@ -88,7 +102,7 @@ class Calls:
         ):
             return False
         if usage == newest.usage:
-            newest.at = max(newest.at, at)
+            newest.at = at if newest.at is None else max(newest.at, at)
         elif _is_plain(usage) and (usage.output_tokens or 0) > (newest.usage.output_tokens or 0):
             newest.usage, newest.at = usage, at
         else:
@@ -96,7 +110,7 @@ class Calls:
         self.count(1, repeats=True)
         return True
 
-    def take(self, usage: Usage, call: str, model: str | None, at: int | None, rank: str) -> None:
+    def take(self, call: Call) -> None:
         """Take in the usage of one record.
 
         Raises Unreadable when a count is negative or implausible.
@@ -104,17 +118,17 @@ class Calls:
         state = self._state
         self.settle()
         self.newest_said = None
-        repeats = call == state.last_call
-        state.last_call = call
+        repeats = call.id == state.last_call
+        state.last_call = call.id
         calls = 1
-        if at is not None and _is_plain(usage):
-            self._newest = _Newest(call, usage, model, at, rank)
+        if call.at is not None and _is_plain(call.usage):
+            self._newest = call
         else:
-            calls = self._add(usage, call, model, at, rank)
+            calls = self._add(call)
         self.count(calls, repeats=repeats)
-        if at is None:
+        if call.at is None:
             state.flags.add("missing_timestamp")
-        if model is None:
+        if call.model is None:
             state.flags.add("missing_model")
 
     def settle(self) -> None:
@@ -122,14 +136,14 @@ class Calls:
         newest = self._newest
         if newest is not None:
             self._newest = None
-            self._add(newest.usage, newest.call, newest.model, newest.at, newest.rank)
+            self._add(newest)
 
-    def _add(self, usage: Usage, call: str, model: str | None, at: int | None, rank: str) -> int:
-        """Keep the call that `usage` reports, and those inside it; return how many they are."""
-        key, owner = f"{AGENT}:{call}", (self._state.session.key, rank)
+    def _add(self, call: Call) -> int:
+        """Keep a call, and those inside it; return how many they are."""
+        key, session_key = f"{AGENT}:{call.id}", self._state.session.key
         flags: set[str] = set()
-        request = _request(usage, key, model, at, owner, flags)
-        inside = _inside(usage.iterations, request, owner, flags) if usage.iterations else []
+        request = _request(call, key, session_key, flags)
+        inside = _inside(call, key, session_key, flags) if call.usage.iterations else []
         if flags:
             self._state.flags |= flags
         if key in self.requests:
@@ -159,20 +173,18 @@ def _is_plain(usage: Usage) -> bool:
     return type(usage) is Usage and not usage.iterations
 
 
-def _inside(
-    iterations: list[Usage], request: Request, owner: tuple[str, str], flags: set[str]
-) -> list[Request]:
+def _inside(call: Call, key: str, session_key: str, flags: set[str]) -> list[Request]:
     """The calls inside a call that its own figures leave out."""
     return [
         _request(
-            iteration,
-            f"{request.key}#{number}",
-            repeated_word(iteration.model) or request.model,
-            request.at,
-            owner,
+            msgspec.structs.replace(
+                call, usage=iteration, model=repeated_word(iteration.model) or call.model
+            ),
+            f"{key}#{number}",
+            session_key,
             flags,
         )
-        for number, iteration in enumerate(iterations)
+        for number, iteration in enumerate(call.usage.iterations or ())
         if iteration.type in _ITERATIONS_BESIDE_THE_TOTAL
     ]
 
@@ -202,16 +214,8 @@ def _fullness(request: Request) -> tuple[int, int, int]:
     return request.output_tokens, everything_in, request.at or -1
 
 
-def _request(
-    usage: Usage,
-    key: str,
-    model: str | None,
-    at: int | None,
-    owner: tuple[str, str],
-    flags: set[str],
-) -> Request:
-    if type(usage) is not Usage:
-        usage = _judged(usage)
+def _request(call: Call, key: str, session_key: str, flags: set[str]) -> Request:
+    usage = call.usage if type(call.usage) is Usage else _judged(call.usage)
     written_5m, written_1h = _cache_writes(usage, flags)
     output = usage.output_tokens or 0
     details, tools = usage.output_tokens_details, usage.server_tool_use
@@ -222,10 +226,10 @@ def _request(
     tier, speed, region = _billing_words(usage.service_tier, usage.speed, usage.inference_geo)
     return Request(
         key=key,
-        session_key=owner[0],
-        owner_rank=owner[1],
-        at=at,
-        model=model,
+        session_key=session_key,
+        owner_rank=call.rank,
+        at=call.at,
+        model=call.model,
         input_tokens=usage.input_tokens or 0,
         output_tokens=output,
         cache_read_tokens=usage.cache_read_input_tokens or 0,
@@ -236,6 +240,7 @@ def _request(
         service_tier=tier,
         speed=speed,
         region=region,
+        attribution=call.attribution,
     )
 
 

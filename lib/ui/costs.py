@@ -26,6 +26,9 @@ DIMENSION_NAMES: dict[Dimension, str] = {
     "branch": "Branch",
     "machine": "Machine",
     "session": "Session",
+    "subagent": "Subagent",
+    "skill": "Skill",
+    "mcp_server": "MCP server",
 }
 _STEPS = {
     "hour": pd.DateOffset(hours=1),
