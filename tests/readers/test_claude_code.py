@@ -379,37 +379,3 @@ def test_a_replay_of_the_parents_call_in_a_subagents_file_stays_the_parents(
     replay = only_request(claude_code.read(path, None))
     assert parent.key == replay.key
     assert parent.owner_rank < replay.owner_rank
-
-
-# What made the agent ask
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({}, None),
-        ({"attributionAgent": "general-purpose"}, '{"agent":"general-purpose"}'),
-        (
-            {
-                "attributionMcpTool": "read",
-                "attributionMcpServer": "files",
-                "attributionPlugin": "desk",
-                "attributionSkill": "pdf",
-            },
-            '{"skill":"pdf","plugin":"desk","mcp_server":"files","mcp_tool":"read"}',
-        ),
-        ({"attributionSkill": 7, "attributionAgent": {"name": "a"}, "attributionPlugin": ""}, None),
-    ],
-)
-def test_a_call_tells_what_made_the_agent_ask(
-    tmp_path: Path, fields: Json, told: str | None
-) -> None:
-    records = [prompt("go"), answer("m1", tool("t1", "Bash"), **fields), answer("m1", **fields)]
-    assert only_request(read_records(tmp_path, *records)).attribution == told
-
-
-def test_calls_inside_a_call_have_its_cause(tmp_path: Path) -> None:
-    inside = {"type": "advisor_message", "model": "other", **usage(3)}
-    tokens = {**usage(), "iterations": [inside]}
-    facts = read_records(tmp_path, answer("m1", tokens=tokens, attributionSkill="pdf"))
-    assert [one.attribution for one in facts.requests] == ['{"skill":"pdf"}'] * 2
