@@ -3,8 +3,10 @@
 Like daemons and servers, notes don't move the store's version: no session's row depends on them.
 """
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, Select, insert, select
 
 from lib.model_notes import FailureNote
 from lib.store_engine import reading, writing
@@ -26,6 +28,13 @@ class FailureNotes:
 
     def listed(self) -> list[FailureNote]:
         """Every note, in the order of writing."""
+        return self._read(select(failure_note))
+
+    def of(self, signature: str) -> list[FailureNote]:
+        """The notes on one group, in the order of writing."""
+        return self._read(select(failure_note).where(failure_note.c.signature == signature))
+
+    def _read(self, wanted: Select[Any]) -> list[FailureNote]:
         with reading(self._engine) as connection:
-            rows = connection.execute(select(failure_note).order_by(failure_note.c.id))
+            rows = connection.execute(wanted.order_by(failure_note.c.id))
             return [FailureNote(**row) for row in rows.mappings()]

@@ -23,6 +23,7 @@ def test_notes_are_listed_in_the_order_of_writing_whatever_their_clocks_say(stor
         store.failure_notes.add(a_note(signature, at))
     listed = [(one.id, one.signature) for one in store.failure_notes.listed()]
     assert listed == [(1, "b"), (2, "a"), (3, "b")]
+    assert [one.id for one in store.failure_notes.of("b")] == [1, 3]
 
 
 def test_a_note_makes_nobody_load_the_sessions_again(store: Store) -> None:

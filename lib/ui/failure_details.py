@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from lib import failure_groups, filters
-from lib.cards import LONGEST_ERROR, UNTITLED, session_link
-from lib.failure_notes import GroupState
+from lib.cards import LONGEST_ERROR
+from lib.failure_notes import GroupState, decision
 from lib.failures import Signature, error_words, group_name
 from lib.filters import Filters
 from lib.markdown import plain
@@ -13,8 +13,7 @@ from lib.model_notes import FailureNote, FailureNoteKind
 from lib.settings import settings
 from lib.store import StoreError
 from lib.ui import state
-from lib.ui.exports import exports
-from lib.ui.failures import STATES, TIME, Shown, selected
+from lib.ui.failures import STATES, TIME, Shown, draw_sessions, selected, session_table
 from lib.ui.state import Shared
 
 LONGEST_NOTE = 2_000
@@ -83,9 +82,8 @@ def _decisions(
         with st.container(horizontal=True):
             for kind in _OFFERED[stands]:
                 label, icon = _BUTTONS[kind]
-                st.form_submit_button(
-                    label, on_click=_decide, args=(shared, signature.id, kind), icon=icon
-                )
+                asked = (shared, signature.id, kind, notes[-1].id if notes else 0)
+                st.form_submit_button(label, on_click=_decide, args=asked, icon=icon)
 
 
 _BUTTONS: dict[FailureNoteKind, tuple[str, str]] = {
@@ -102,7 +100,8 @@ _OFFERED: dict[GroupState, tuple[FailureNoteKind, ...]] = {
 }
 
 
-def _decide(shared: Shared, signature: str, kind: FailureNoteKind) -> None:
+def _decide(shared: Shared, signature: str, kind: FailureNoteKind, seen: int) -> None:
+    """Note what a viewer asked for, who had seen the notes up to the id `seen`."""
     text = str(st.session_state.get(_TEXT) or "").strip()[:LONGEST_NOTE]
     if shared.access.level != "act" or (kind == "note" and not text):
         return
@@ -114,7 +113,10 @@ def _decide(shared: Shared, signature: str, kind: FailureNoteKind) -> None:
         at=state.now_ms(),
     )
     try:
-        shared.store.failure_notes.add(note)
+        newest = decision(shared.store.failure_notes.of(signature))
+        # A double click, or somebody else did the same in the meantime.
+        if newest is None or newest.id <= seen or newest.kind != kind:
+            shared.store.failure_notes.add(note)
     except StoreError as error:
         st.session_state[_FAILURE] = str(error)
 
@@ -137,31 +139,18 @@ def _sessions(shared: Shared, lost: pd.DataFrame, signature: Signature) -> None:
             help=plain(group_name(signature)),
             query_params=filters.to_query(board_filters(shared.filters, signature.id)),
         )
-    table = pd.DataFrame(
+    table = session_table(
+        lost,
         {
-            "link": [session_link(key) for key in lost["key"]],
-            "title": lost["title"].astype(object).fillna(UNTITLED),
-            "tool": lost["agent_label"],
-            "project": lost["project"],
             "model": lost["model"],
             "failed_at": lost["at"].dt.tz_convert(state.viewer_zone()),
             "cost_usd": lost["whole_cost_usd"],
-        }
-    ).sort_values("failed_at", ascending=False)
-    column = st.column_config
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        placeholder="–",
-        column_config={
-            "link": column.LinkColumn("Session", display_text="open"),
-            "title": "Title",
-            "tool": "Tool",
-            "project": "Project",
-            "model": "Model",
-            "failed_at": column.DatetimeColumn("Failed", format=TIME),
-            "cost_usd": column.NumberColumn("Cost", format="dollar"),
         },
     )
-    exports(table, "failed-sessions")
+    columns = {
+        "model": "Model",
+        "failed_at": st.column_config.DatetimeColumn("Failed", format=TIME),
+        "cost_usd": st.column_config.NumberColumn("Cost", format="dollar"),
+    }
+    in_order = table.sort_values("failed_at", ascending=False)
+    draw_sessions(in_order, columns, "failed-sessions")

@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from lib import failure_tools
-from lib.cards import LOOKS, UNTITLED, session_link
+from lib.cards import LOOKS
 from lib.ui import state
 from lib.ui.exports import exports
-from lib.ui.failures import Shown
+from lib.ui.failures import Shown, draw_sessions, session_table
 from lib.ui.servers import counted
 from lib.ui.state import Shared
 
@@ -84,31 +84,17 @@ def _repeating(shared: Shared, sessions: pd.DataFrame, keys: frozenset[str]) -> 
     if found.empty:
         st.caption(f"No session made the same call {failure_tools.REPEATS} times in a row.")
         return
-    table = pd.DataFrame(
+    table = session_table(
+        found,
         {
-            "link": [session_link(key) for key in found["key"]],
-            "title": found["title"].astype(object).fillna(UNTITLED),
-            "agent": found["agent_label"],
-            "project": found["project"],
             "status": [LOOKS.get(one, LOOKS["unknown"]).words for one in found["status"]],
-            "tool": found["tool"],
+            "repeated": found["tool"],
             "times": found["times"],
-        }
-    )
-    column = st.column_config
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        placeholder="–",
-        column_config={
-            "link": column.LinkColumn("Session", display_text="open"),
-            "title": "Title",
-            "agent": "Tool",
-            "project": "Project",
-            "status": "Status",
-            "tool": "Repeated call",
-            "times": column.NumberColumn("Times in a row"),
         },
     )
-    exports(table, "repeated-calls")
+    columns = {
+        "status": "Status",
+        "repeated": "Repeated call",
+        "times": st.column_config.NumberColumn("Times in a row"),
+    }
+    draw_sessions(table, columns, "repeated-calls")

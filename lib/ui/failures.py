@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lib import failure_groups, failure_notes, filters, ledger
-from lib.cards import money
+from lib.cards import UNTITLED, money, session_link
 from lib.costs import change
 from lib.failure_groups import Headline
 from lib.failure_notes import GroupState
@@ -222,3 +222,32 @@ def _columns() -> dict[str, Any]:
         "first_seen": column.DatetimeColumn("First seen", format=TIME),
         "last_seen": column.DatetimeColumn("Last seen", format=TIME),
     }
+
+
+def session_table(sessions: pd.DataFrame, more: dict[str, Any]) -> pd.DataFrame:
+    """A link to each session with its title, tool and project, and the columns `more`."""
+    about = {
+        "link": [session_link(key) for key in sessions["key"]],
+        "title": sessions["title"].astype("object").fillna(UNTITLED),
+        "tool": sessions["agent_label"],
+        "project": sessions["project"],
+    }
+    return pd.DataFrame(about | more)
+
+
+def draw_sessions(table: pd.DataFrame, columns: dict[str, Any], name: str) -> None:
+    """Draw a `session_table` and its exports. `columns`: the configuration of the further ones."""
+    about = {
+        "link": st.column_config.LinkColumn("Session", display_text="open"),
+        "title": "Title",
+        "tool": "Tool",
+        "project": "Project",
+    }
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        column_config=about | columns,
+    )
+    exports(table, name)

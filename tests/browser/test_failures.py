@@ -40,7 +40,11 @@ def test_a_group_that_was_resolved_comes_back_when_it_fails_again(
     two_groups(home)
     page.goto(f"{app.url}/failures?group={OVERLOADED}")
     expect(page.get_by_text("Newest message")).to_be_visible(timeout=SOON)
-    expect(page.locator(".stCode")).to_contain_text("API Error: 529 Overloaded")
+    code = page.locator(".stCode")
+    code.hover()
+    code.get_by_role("button").click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()) !== ''")
+    assert page.evaluate("navigator.clipboard.readText()") == "API Error: 529 Overloaded"
     page.get_by_label("Note").fill("Their side; <b>see</b> status page")
     page.get_by_role("button", name="Resolve", exact=True).click()
     said = page.get_by_text("resolved it: Their side; <b>see</b> status page")

@@ -106,6 +106,15 @@ def test_a_resolved_group_is_out_of_the_way_until_it_is_reopened(store: Store) -
     assert [one.kind for one in store.failure_notes.listed()] == ["resolve", "reopen"]
 
 
+def test_what_another_viewer_decided_meanwhile_is_not_decided_twice(store: Store) -> None:
+    app = run(PAGE, group=[ALIKE])
+    other = FailureNote(signature=ALIKE, kind="resolve", by="you@there", at=now_ms())
+    store.failure_notes.add(other)
+    click(app, "Resolve")
+    assert [one.by for one in store.failure_notes.listed()] == ["you@there"]
+    assert "you@there resolved it" in said(app)
+
+
 @pytest.mark.parametrize("kind", ["resolve", "ignore"])
 def test_a_group_that_fails_after_it_was_decided_is_shown_and_says_so(
     kind: str, store: Store
@@ -184,7 +193,7 @@ def test_what_failed_inside_sessions_is_told_of_transcripts_that_were_read(store
     assert "From the transcripts of 1 of 3 sessions and subagents" in said(app)
     failing, repeating = (one.value for one in app.dataframe)
     assert list(failing["exit_statuses"]) == ["2 × 1"]
-    assert (list(repeating["tool"]), list(repeating["times"])) == (["Bash"], [7])
+    assert (list(repeating["repeated"]), list(repeating["times"])) == (["Bash"], [7])
     app = run(PAGE, view=["Tools and limits"], q=["done"])
     assert "No tool call of this period is known to have failed." in said(app)
 
