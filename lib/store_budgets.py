@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import Engine, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lib.model_notes import Budget, BudgetEvent, Plan
 from lib.store_engine import next_version, reading, writing
+from lib.store_merge import insert_into
 from lib.store_schema import budget, budget_event, plan, request
 
 
@@ -62,14 +62,14 @@ class Budgets:
             next_version(connection)
             amounts = connection.execute(select(budget.c.id, budget.c.amount_usd))
             stands = {(row.id, row.amount_usd) for row in amounts}
-            dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+            adding = insert_into(budget_event, self._engine.dialect).on_conflict_do_nothing()
             for event in events:
                 if (event.budget_id, event.amount_usd) not in stands:
                     continue
                 values = msgspec.structs.asdict(event)
                 del values["id"]
-                added = dialect.insert(budget_event).values(values).on_conflict_do_nothing()
-                number = connection.execute(added.returning(budget_event.c.id)).scalar()
+                added = adding.values(values).returning(budget_event.c.id)
+                number = connection.execute(added).scalar()
                 if number is not None:
                     kept.append(msgspec.structs.replace(event, id=number))
         return kept

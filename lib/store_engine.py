@@ -50,7 +50,7 @@ def connect(url: str) -> Engine:
     if not address.database or address.database == ":memory:":
         raise StoreError("The store must be a file: sqlite:///path/to/store.db")
     _make_file(Path(address.database))
-    # Before Python 3.12 a search for an adapter was most of what writing a NULL took.
+    # Before Python 3.13 a search for an adapter was most of what writing a NULL took.
     sqlite3.register_adapter(NoneType, _NOTHING.get)
     engine = create_engine(
         address, connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None}

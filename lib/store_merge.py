@@ -53,7 +53,7 @@ class Upsert:
         new_values: Callable[[Excluded], dict[str, Any]],
         condition: Callable[[Excluded], ColumnElement[bool]],
     ):
-        insert = _insert_into(table, dialect)
+        insert = insert_into(table, dialect)
         statement = insert.on_conflict_do_update(
             index_elements=list(table.primary_key),
             set_=new_values(insert.excluded),
@@ -81,7 +81,8 @@ class Upsert:
         return list(zip(*columns, strict=True))
 
 
-def _insert_into(table: Table, dialect: Dialect) -> "sqlite.Insert | postgresql.Insert":
+def insert_into(table: Table, dialect: Dialect) -> "sqlite.Insert | postgresql.Insert":
+    """An INSERT of this database, which can say what is to be done with a row that is there."""
     if dialect.name == "postgresql":
         # Imported here: its drivers are a seventh of what a daemon with a file imports.
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415

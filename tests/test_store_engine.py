@@ -41,6 +41,7 @@ from lib.store import Store
 Store.open(sys.argv[1]).close()
 print("alembic" in sys.modules)
 """
+OPEN_AND_NAME_POSTGRESQL = OPEN_AND_NAME_ALEMBIC.replace("alembic", "sqlalchemy.dialects.postgresql")
 
 
 def session(number: int = 1, text: str = "") -> Session:
@@ -145,6 +146,11 @@ def test_a_second_opening_keeps_everything(store_url: str) -> None:
 def test_only_an_old_schema_costs_the_migrations_import(store_url: str) -> None:
     answers = [run(OPEN_AND_NAME_ALEMBIC, store_url).communicate() for _ in range(2)]
     assert answers == [(b"False\n", b"")] * 2
+
+
+def test_a_file_costs_no_import_of_what_postgresql_needs(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    assert run(OPEN_AND_NAME_POSTGRESQL, url).communicate() == (b"False\n", b"")
 
 
 def test_processes_that_open_a_new_store_at_once_all_succeed(store_url: str) -> None:
