@@ -41,7 +41,8 @@ from lib.store import Store
 Store.open(sys.argv[1]).close()
 print("alembic" in sys.modules)
 """
-OPEN_AND_NAME_POSTGRESQL = OPEN_AND_NAME_ALEMBIC.replace("alembic", "sqlalchemy.dialects.postgresql")
+_POSTGRESQL = "sqlalchemy.dialects.postgresql"
+OPEN_AND_NAME_POSTGRESQL = OPEN_AND_NAME_ALEMBIC.replace("alembic", _POSTGRESQL)
 
 
 def session(number: int = 1, text: str = "") -> Session:
