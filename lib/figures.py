@@ -31,6 +31,8 @@ class Figures(NamedTuple):
     """Our price of those of these calls that we can price."""
     compared_reported_usd: float = 0.0
     """The agents' price of the same calls."""
+    mismatched_requests: int = 0
+    """Calls whose parts are not the provider's own total."""
 
     @property
     def total_tokens(self) -> int:
@@ -83,6 +85,7 @@ def figures(usage: Usage, agent: str) -> Figures:
         reported_cost_usd=usage.reported_cost_usd,
         compared_cost_usd=cost if usage.is_reported and cost is not None else 0.0,
         compared_reported_usd=usage.reported_cost_usd if cost is not None else 0.0,
+        mismatched_requests=usage.mismatched_requests,
     )
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -312,14 +312,18 @@ def relatives(store: Store, key: str, now: int) -> dict[str, list[str]]:
 
 
 def today_totals(store: Store, timezone: tzinfo, now: int) -> Figures:
-    """Figures of all calls since midnight in `timezone`."""
+    """Figures of all calls of the present day in `timezone`; samples left out."""
     known = _refreshed(store, now)
-    moment = datetime.fromtimestamp(now / 1000, timezone)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    first_quarter = int(midnight.timestamp() * 1000) // QUARTER_HOUR_MS
+    today = datetime.fromtimestamp(now / 1000, timezone).date()
+    first, end = (
+        int(datetime.combine(day, datetime.min.time(), timezone).timestamp() * 1000)
+        // QUARTER_HOUR_MS
+        for day in (today, today + timedelta(days=1))
+    )
     return total(
         group.figures
-        for groups in known.usage.values()
+        for key, groups in known.usage.items()
+        if known.sessions[key].machine != SAMPLE_MACHINE
         for group in groups
-        if group.quarter_hour is not None and group.quarter_hour >= first_quarter
+        if group.quarter_hour is not None and first <= group.quarter_hour < end
     )

@@ -153,7 +153,8 @@ class Request(msgspec.Struct, kw_only=True, array_like=True):
     """What made the agent ask, where the record says so: a small JSON object of `agent`, `skill`,
     `plugin`, `mcp_server` and `mcp_tool`, in this order."""
     provider_total: int | None = None
-    """The provider's own total, where it is not the sum of the parts."""
+    """The provider's own total, or that of the kinds that it has one for with the others added,
+    where it is not the sum of the parts as the record gives them."""
 
 
 class Evidence(msgspec.Struct, kw_only=True):

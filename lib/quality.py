@@ -83,6 +83,8 @@ class Account(NamedTuple):
     """Usage records of a call that stands in another place too, and is counted there."""
     requests: int
     """Model calls, each once."""
+    mismatched: int
+    """Of these, calls whose parts are not the provider's own total beside them."""
     skipped: dict[str, int]
     """Records that could not be read, by reason."""
     errors: dict[str, str]
@@ -117,6 +119,7 @@ def account(
         repeated=repeated,
         copied=max(0, usage_records - repeated - requests),
         requests=requests,
+        mismatched=int(usage["mismatched_requests"].sum()),
         skipped=_summed(file.skipped for file in files),
         errors={file.path: file.error for file in files if file.error},
         unknown=_summed(file.unknown for file in files),

@@ -116,7 +116,7 @@ def totals_report(store: Store, scope: Scope, now: int) -> dict[str, Any]:
     """
     rows = _ledger(store, scope, now)
     rows["date"] = _starts(rows, "daily", scope.timezone)
-    counts = store.counts()
+    counts = store.counts(without=frame.SAMPLE_MACHINE)
     return {
         **scope.told(),
         "total": _figures(rows),
@@ -126,6 +126,7 @@ def totals_report(store: Store, scope: Scope, now: int) -> dict[str, Any]:
         "records": {
             "read": counts.records,
             "duplicate": counts.duplicates,
+            "mismatched": int(rows["mismatched_requests"].sum()),
             "unpriced": quality.unpriced(rows),
             "skipped": counts.skipped,
         },
@@ -153,7 +154,7 @@ def why_report(store: Store, key: str | None, now: int) -> dict[str, Any]:
     sessions = frame.load_sessions(store, now)
     sessions = sessions[~sessions["sample"]]
     usage = frame.load_usage(store, now)
-    files = store.files()
+    files = [file for file in store.files() if file.machine != frame.SAMPLE_MACHINE]
     if key is not None and key not in set(sessions["key"]):
         raise KeyError(key)
     if key is not None:

@@ -124,10 +124,11 @@ def waiting(rows: pd.DataFrame, view: View) -> list[Waiting]:
 
 
 def totals(rows: pd.DataFrame, today: Figures) -> list[Total]:
-    """The header's figures, of all top-level sessions whatever the filters.
+    """The header's figures, of all top-level sessions but samples, whatever the filters.
 
-    `today`: all calls since midnight in the viewer's time zone.
+    `today`: all calls of the day in the viewer's time zone.
     """
+    rows = rows[~rows["sample"].astype(bool)]
     status = rows["status"]
     failed = (status == "failed") & (rows["section"] == "recent") & rows["dismissed_at"].isna()
     cost, unpriced = today.known_cost_usd, today.unpriced_requests
@@ -154,6 +155,6 @@ def top_level(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def running_count(frame: pd.DataFrame) -> int:
-    """How many top-level sessions are running, for the navigation's badge."""
+    """How many top-level sessions are running, samples left out, for the navigation's badge."""
     top = top_level(frame)
-    return int((top["status"] == "running").sum())
+    return int(((top["status"] == "running") & ~top["sample"].astype(bool)).sum())

@@ -225,17 +225,24 @@ class Store:
             rows = connection.execute(_usage_query(thresholds, which))
             return list(map(Usage._make, rows))
 
-    def counts(self) -> Counts:
-        """What became of the records of all files."""
+    def counts(self, without: str | None = None) -> Counts:
+        """What became of the records of all files, but for those of the machine `without`."""
         column = file.c
+        chosen = column.machine.is_distinct_from(without)
         sums = select(
             _sum(column.records), _sum(column.usage_records), _sum(column.repeated_records)
-        )
+        ).where(chosen)
+        calls = select(func.count()).select_from(request)
+        others = select(session.c.key).where(session.c.machine == without)
         with reading(self._engine) as connection:
             records, usage, repeated = connection.execute(sums).one()
-            requests = connection.execute(select(func.count()).select_from(request)).scalar_one()
+            requests = connection.execute(calls).scalar_one()
+            # Few are left out, and the index finds them: a join would look at every call.
+            requests -= connection.execute(
+                calls.where(request.c.session_key.in_(others))
+            ).scalar_one()
             skipped: Counter[str] = Counter()
-            for reasons in connection.execute(select(column.skipped)).scalars():
+            for reasons in connection.execute(select(column.skipped).where(chosen)).scalars():
                 skipped.update(reasons)
         return Counts(records, usage, repeated, requests, dict(skipped))
 
@@ -359,7 +366,8 @@ def _insert_new_events(connection: Connection, events: Sequence[Event]) -> None:
 
 def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
     call = request.c
-    names = Usage._fields[Usage._fields.index("input_tokens") :]
+    first, last = (Usage._fields.index(name) for name in ("input_tokens", "mismatched_requests"))
+    names = Usage._fields[first:last]
     calls = select(
         call.session_key,
         call.model,
@@ -371,10 +379,13 @@ def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
         call.reported_cost_usd.is_not(None).label("is_reported"),
         call.attribution,
         *(call[name] for name in names),
+        call.provider_total,
+        call.reported_cost_usd,
     ).where(*which)
     inner = calls.subquery()
     groups = [inner.c[name] for name in Usage._fields[: Usage._fields.index("requests")]]
-    sums = [_sum(inner.c[name]) for name in names[:-1]]
+    sums = [_sum(inner.c[name]) for name in names]
+    sums.append(func.count(inner.c.provider_total))
     sums.append(func.coalesce(func.sum(inner.c.reported_cost_usd), 0.0))
     return select(*groups, func.count(), *sums).group_by(*groups)
 

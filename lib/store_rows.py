@@ -51,6 +51,8 @@ class Usage(NamedTuple):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     web_search_requests: int
+    mismatched_requests: int
+    """Calls whose parts are not the provider's own total."""
     reported_cost_usd: float
     """What it says, 0 where it does not."""
 
@@ -93,5 +95,5 @@ class Counts(NamedTuple):
         """Usage records that are not counted, by reason."""
         return {
             "repeated_record": self.repeated_records,
-            "copied_call": self.usage_records - self.repeated_records - self.requests,
+            "copied_call": max(0, self.usage_records - self.repeated_records - self.requests),
         }

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lib import samples
 from lib.ui import machines, state
 
 shared = state.shared()
@@ -10,5 +11,5 @@ st.title("Machines")
 machines.daemons(store.daemons())
 machines.sources(store.sources())
 machines.servers(store.servers(), with_addresses=shared.access.level == "act")
-machines.records(store.counts())
+machines.records(store.counts(without=samples.MACHINE))
 machines.skipped(store.files())

@@ -1,19 +1,24 @@
-"""Accounts of figures, costs that agents report, and one number wherever one looks."""
+"""Accounts of figures, costs that agents report, and calls that are not their provider's total."""
 
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from lib import costs, frame, quality
-from lib.ledger import DIMENSIONS, grouped, ledger
+from lib import frame, quality
 from lib.readers import READERS
+from lib.report import Scope, totals_report, why_report
 from lib.store import Store
 from tests import traps
 from tests.collecting import NOW, collect
 from tests.readers import codex_rollouts as codex
+from tests.readers import (
+    copilot_records,
+    goose_records,
+    opencode_records,
+    pi_records,
+    qwen_records,
+)
 from tests.trees import Claude
 
 
@@ -71,38 +76,112 @@ def test_every_flag_that_a_reader_declares_has_a_sentence() -> None:
             assert quality.sentence(reader.AGENT, flag).endswith(".")
 
 
-Calls = list[tuple[int, int, int]]
-calls = st.lists(
-    st.tuples(st.integers(0, 9), st.integers(0, 300_000), st.integers(0, 5_000)), max_size=8
+def claude_code(home: Path) -> None:
+    split = {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 2}
+    counts = traps.usage(100, 10, cache_creation_input_tokens=50, cache_creation=split)
+    fits = traps.usage(100, 10, cache_creation_input_tokens=3, cache_creation=split)
+    traps.claude(home, traps.said("a", counts), traps.said("a", counts), traps.said("b", fits, 2))
+
+
+def codex_cli(home: Path) -> None:
+    off = {**codex.usage(1_000, 0, 50), "total_tokens": 1_060}
+    then = {**codex.usage(3_000, 0, 60), "total_tokens": 3_070}
+    records = [codex.meta(codex.PARENT), codex.context(), codex.count(off), codex.count(then)]
+    traps.rollout(home, codex.PARENT, *records)
+
+
+def gemini(home: Path) -> None:
+    header = {"sessionId": traps.ALPHA, "startTime": traps.moment(0), "kind": "main"}
+    counts = {"input": 100, "output": 10, "cached": 0, "thoughts": 0, "tool": 0}
+    answers = [
+        {
+            "id": f"{number}3333333-3333-4333-8333-333333333333",
+            "timestamp": traps.moment(number),
+            "type": "gemini",
+            "model": "gemini-2.5-pro",
+            "tokens": {**counts, "total": total},
+        }
+        for number, total in ((1, 160), (2, 110))
+    ]
+    path = home / ".gemini/tmp/alpha/chats/session-2026-11-22T15-00-11111111.jsonl"
+    traps.write(path, [header, *answers, answers[0]])
+
+
+def qwen(home: Path) -> None:
+    used = {**qwen_records.used(100, 0, 10, 0), "totalTokenCount": 160}
+    answers = [qwen_records.answer(1, usageMetadata=used), qwen_records.answer(3)]
+    qwen_records.write(home / ".qwen", answers)
+
+
+def copilot(home: Path) -> None:
+    calls = [copilot_records.used("a", 60, 10), copilot_records.used("b", 110, 10, 3)]
+    copilot_records.events_file(home / ".copilot", [copilot_records.start(), *calls])
+
+
+def pi(home: Path) -> None:
+    off = pi_records.usage(100, 10, 0) | {"totalTokens": 160}
+    answers = [pi_records.answer(2, call="a", used=off), pi_records.answer(3, call="b")]
+    pi_records.session_file(home / ".pi" / "agent", [pi_records.header(), *answers])
+    copied = [pi_records.header(pi_records.FORK, 9), *answers]
+    pi_records.session_file(home / ".pi" / "agent", copied, pi_records.FORK)
+
+
+def opencode(home: Path) -> None:
+    database = opencode_records.Database(home / ".local" / "share" / "opencode", wal=False)
+    database.session("s1")
+    off = opencode_records.tokens(100, 10) | {"total": 160}
+    for number, counted in enumerate((off, opencode_records.tokens(100, 10))):
+        database.message("s1", f"m{number}", opencode_records.answer(number, counted))
+    database.close()
+
+
+def goose(home: Path) -> None:
+    database = goose_records.Database(home / ".local" / "share" / "goose")
+    session = database.session()
+    database.count(session, 1, 100, 10, 0, total_tokens=160)
+    database.count(session, 2)
+
+
+def amp(home: Path) -> None:
+    messages = [
+        {
+            "role": "assistant",
+            "messageId": number,
+            "usage": {"model": "m", "inputTokens": 100, "outputTokens": 10, **total},
+        }
+        for number, total in ((1, {"totalInputTokens": 150}), (2, {"totalInputTokens": 100}))
+    ]
+    path = home / ".local/share/amp/threads" / f"T-{traps.ALPHA}.json"
+    traps.write(path, [{"v": 9, "created": 1_795_359_600_000, "messages": messages}])
+
+
+@pytest.mark.parametrize(
+    ("make", "agent", "total"),
+    [
+        (claude_code, "claude-code", 160),
+        (codex_cli, "codex", 1_060),
+        (gemini, "gemini", 160),
+        (qwen, "qwen", 160),
+        (copilot, "copilot", 70),
+        (pi, "pi", 160),
+        (opencode, "opencode", 160),
+        (goose, "goose", 160),
+        (amp, "amp", 160),
+    ],
 )
-
-
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
-@given(calls, calls, calls, st.sampled_from([traps.OPUS, "claude-opus-99"]))
-def test_one_number_everywhere(first: Calls, second: Calls, rollout: Calls, model: str) -> None:
-    """Trees of two agents, with copies of calls within and between their files."""
-    with TemporaryDirectory() as folder:
-        home = Path(folder)
-        for session, made in ((traps.ALPHA, first), (traps.BETA, second)):
-            records = [
-                traps.said(f"m{call}", traps.usage(given, output), number, model=model)
-                for number, (call, given, output) in enumerate(made, 1)
-            ]
-            traps.claude(home, *records, session=session)
-        total, counted = [0, 0], [codex.meta(codex.PARENT), codex.context()]
-        for _, given, output in rollout:
-            total = [total[0] + given, total[1] + output]
-            counted.append(codex.count(codex.usage(total[0], 0, total[1])))
-        traps.rollout(home, codex.PARENT, *counted)
-        store = Store.open(f"sqlite:///{home / 'store.db'}")
-        collect(store, home)
-        sums = traps.figures(store)
-        rows = ledger(frame.load_usage(store, NOW), frame.load_sessions(store, NOW))
-        headline = costs.headline(rows)
-        assert (headline.requests, headline.input_tokens, headline.output_tokens) == sums[:3]
-        assert headline.cost_usd == pytest.approx(sums[-1])
-        for column in DIMENSIONS.values():
-            table = grouped(rows, [column])
-            assert (table["requests"].sum(), table["input_tokens"].sum()) == sums[:2]
-            assert table["cost_usd"].sum() == pytest.approx(sums[-1] or 0.0)
-        store.close()
+def test_a_call_whose_parts_are_not_its_total_is_told_once_and_no_other_is(
+    file_store: Store, tmp_path: Path, make: Callable[[Path], None], agent: str, total: int
+) -> None:
+    make(tmp_path)
+    collect(file_store, tmp_path)
+    calls = frame.load_requests(file_store)
+    assert list(calls["provider_total"].dropna()) == [total]
+    assert len(calls) == 2
+    records = why_report(file_store, None, NOW)["records"]
+    assert (records["mismatched"], records["flags"][f"{agent}:total_mismatch"]) == (
+        1,
+        1 + (make is pi),
+    )
+    assert totals_report(file_store, Scope(traps.UTC), NOW)["records"]["mismatched"] == 1
+    usage = frame.load_usage(file_store, NOW)
+    assert list(usage.groupby("agent")["mismatched_requests"].sum()) == [1]

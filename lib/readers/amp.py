@@ -12,7 +12,7 @@ from lib.readers.documents import read_beside, read_document
 
 AGENT: str = amp_usage.AGENT
 LABEL: str = "Amp"
-VERSION: int = 2
+VERSION: int = 3
 PROGRAMS = frozenset({"amp"})
 CANNOT_KNOW: Mapping[str, str] = {
     amp_usage.MISSING_MODEL: "Calls were recorded without their model, so they can't be priced.",

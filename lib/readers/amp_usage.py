@@ -164,7 +164,8 @@ class Ledger:
         if not (given or output or read or written):
             return None
         session = self._session
-        if total and total != given + read + written:
+        adds_up = total in (0, given + read + written)
+        if not adds_up:
             session.flags.append(TOTAL_MISMATCH)
         model = as_word(usage.get("model"))
         if model is None:
@@ -183,6 +184,8 @@ class Ledger:
             output_tokens=output,
             cache_read_tokens=read,
             cache_write_5m_tokens=written,
+            # Its own total is of the prompt only.
+            provider_total=None if adds_up else total + output,
         )
 
     def _skip(self, reason: str) -> None:

@@ -216,13 +216,14 @@ def _fullness(request: Request) -> tuple[int, int, int]:
 
 def _request(call: Call, key: str, session_key: str, flags: set[str]) -> Request:
     usage = call.usage if type(call.usage) is Usage else _judged(call.usage)
-    written_5m, written_1h = _cache_writes(usage, flags)
+    written_5m, written_1h, adds_up = _cache_writes(usage)
+    given, read = usage.input_tokens or 0, usage.cache_read_input_tokens or 0
     output = usage.output_tokens or 0
     details, tools = usage.output_tokens_details, usage.server_tool_use
     reasoning = details.thinking_tokens or 0 if details is not None else 0
-    if reasoning > output:
+    if reasoning > output or not adds_up:
         flags.add(TOTAL_MISMATCH)
-        reasoning = output
+        reasoning = min(reasoning, output)
     tier, speed, region = _billing_words(usage.service_tier, usage.speed, usage.inference_geo)
     return Request(
         key=key,
@@ -230,9 +231,9 @@ def _request(call: Call, key: str, session_key: str, flags: set[str]) -> Request
         owner_rank=call.rank,
         at=call.at,
         model=call.model,
-        input_tokens=usage.input_tokens or 0,
+        input_tokens=given,
         output_tokens=output,
-        cache_read_tokens=usage.cache_read_input_tokens or 0,
+        cache_read_tokens=read,
         cache_write_5m_tokens=written_5m,
         cache_write_1h_tokens=written_1h,
         reasoning_tokens=reasoning,
@@ -241,6 +242,7 @@ def _request(call: Call, key: str, session_key: str, flags: set[str]) -> Request
         speed=speed,
         region=region,
         attribution=call.attribution,
+        provider_total=None if adds_up else given + read + written_5m + output,
     )
 
 
@@ -251,23 +253,23 @@ def _billing_words(
     return as_word(tier), as_word(speed), as_word(region)
 
 
-def _cache_writes(usage: Usage, flags: set[str]) -> tuple[int, int]:
-    """Tokens written to the 5-minute and to the 1-hour cache.
+def _cache_writes(usage: Usage) -> tuple[int, int, bool]:
+    """Tokens written to the 5-minute and to the 1-hour cache, and whether they add up.
 
-    Without a split everything is the 5-minute kind, as it was before there were two.
+    Without a split everything is the 5-minute kind, as it was before there were two, and so it
+    is where the split makes another sum than the whole beside it.
     """
     total = usage.cache_creation_input_tokens or 0
     split = usage.cache_creation
     if split is None:
-        return total, 0
+        return total, 0, True
     short, long = split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
     if short is None and long is None:
-        return total, 0
+        return total, 0, True
     short, long = short or 0, long or 0
     if total in (0, short + long):
-        return short, long
-    flags.add(TOTAL_MISMATCH)
-    return total, 0
+        return short, long, True
+    return total, 0, False
 
 
 def _judged(usage: Usage) -> Usage:

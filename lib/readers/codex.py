@@ -10,7 +10,7 @@ from lib.readers.lines import Increment
 
 AGENT: str = codex_parser.AGENT
 LABEL: str = "Codex"
-VERSION: int = 2
+VERSION: int = 3
 PROGRAMS = frozenset({"codex"})
 CANNOT_KNOW: Mapping[str, str] = {
     codex_parser.HIDDEN_REQUESTS: "The terminal interface asks for titles in requests that no "

@@ -28,8 +28,11 @@ _TURN_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 _NUMBERS = (int, float)
 
-Vector = tuple[int, int, int, int, int]
-"""Input with all that is cached, cached, written to the cache, output, reasoning."""
+Vector = tuple[int, int, int, int, int, int]
+"""Input with all that is cached, cached, written to the cache, output, reasoning, and the
+provider's own total of input and output."""
+KINDS = 5
+"""So many of them are tokens of a kind."""
 
 
 class Counting(msgspec.Struct, omit_defaults=True):
@@ -94,7 +97,6 @@ class Ledger:
         counting = self.counting
         counting.by_response = True
         counting.previous = total or counting.previous
-        self._check(payload.usage, usage)
         counting.context_tokens = usage[0] + usage[3]
         copied = payload.thread_id is not None and payload.thread_id != thread
         return self._add(f"codex:{response}", usage, timestamp, model, copied=copied)
@@ -118,9 +120,6 @@ class Ledger:
             self._count(repeated=True)
             return False
         total_vector = None if total is None else _vector(total)
-        for usage, vector in ((total, total_vector), (last, last_vector)):
-            if usage is not None and vector is not None:
-                self._check(usage, vector)
         return self._difference(total_vector, last_vector, timestamp, model)
 
     def _difference(
@@ -132,12 +131,11 @@ class Ledger:
         call = self._call(total, last)
         counting = self.counting
         counting.previous = total or counting.previous
-        if call is None or not any(call):
+        if call is None or not any(call[:KINDS]):
             self._count(repeated=True)
             return False
-        counting.chain = blake2b(
-            repr((total, last)).encode(), key=counting.chain, digest_size=12
-        ).digest()
+        said = repr((total and total[:KINDS], last and last[:KINDS]))
+        counting.chain = blake2b(said.encode(), key=counting.chain, digest_size=12).digest()
         scope = counting.turn_id or counting.family
         return self._add(f"codex:{scope}:{counting.chain.hex()}", call, timestamp, model)
 
@@ -157,6 +155,7 @@ class Ledger:
             total[2] - before[2],
             total[3] - before[3],
             total[4] - before[4],
+            total[5] - before[5],
         )
         return (last or total) if min(added) < 0 else added
 
@@ -171,7 +170,10 @@ class Ledger:
         counting.last_key = key
         if model is None:
             counting.flags.add(MISSING_MODEL)
-        given, cached, written, output, reasoning = call
+        given, cached, written, output, reasoning, stated = call
+        adds_up = cached + written <= given and stated == given + output
+        if not adds_up or reasoning > output:
+            counting.flags.add(TOTAL_MISMATCH)
         self.requests.append(
             Request(
                 key=key,
@@ -185,6 +187,7 @@ class Ledger:
                 cache_write_5m_tokens=written,
                 reasoning_tokens=reasoning,
                 service_tier=counting.service_tier,
+                provider_total=None if adds_up else stated,
             )
         )
         return True
@@ -192,12 +195,6 @@ class Ledger:
     def _count(self, *, repeated: bool) -> None:
         self._file.usage_records += 1
         self._file.repeated_records += repeated
-
-    def _check(self, usage: Usage, vector: Vector) -> None:
-        given, cached, written, output, reasoning = vector
-        stated = usage.total_tokens
-        if cached + written > given or reasoning > output or (stated and stated != given + output):
-            self.counting.flags.add(TOTAL_MISMATCH)
 
     def _limits(self, payload: Payload, timestamp: object) -> None:
         limits = payload.rate_limits
@@ -236,4 +233,4 @@ def _vector(usage: Usage) -> Vector:
         and 0 <= stated <= MAXIMUM_TOKENS
     ):
         raise Unreadable(IMPLAUSIBLE_TOKENS)
-    return given, cached, written, output, reasoning
+    return given, cached, written, output, reasoning, stated or given + output

@@ -14,7 +14,7 @@ from lib.readers.lines import Increment
 
 AGENT: str = copilot_events.AGENT
 LABEL: str = "Copilot CLI"
-VERSION: int = 2
+VERSION: int = 3
 PROGRAMS = frozenset(
     {
         "copilot",

@@ -152,7 +152,8 @@ class Ledger:
         self, key: str, owner: tuple[str, str], at: int | None, model: str | None, vector: Vector
     ) -> None:
         given, output, read, written, reasoning = vector
-        if read + written > given or reasoning > output:
+        whole = read + written <= given
+        if not whole or reasoning > output:
             self._counting.flags.add(TOTAL_MISMATCH)
         session_key, rank = owner
         self.requests[key] = Request(
@@ -166,6 +167,7 @@ class Ledger:
             cache_read_tokens=read,
             cache_write_5m_tokens=written,
             reasoning_tokens=min(reasoning, output),
+            provider_total=None if whole else given + output,
         )
 
 

@@ -18,7 +18,7 @@ from lib.readers.values import Unreadable, as_list, as_object, as_word
 
 AGENT: str = gemini_parser.AGENT
 LABEL: str = "Gemini CLI"
-VERSION: int = 2
+VERSION: int = 3
 PROGRAMS: frozenset[str] = frozenset({"gemini"})
 CANNOT_KNOW: Mapping[str, str] = {
     gemini_parser.COMPACTION: "The conversation was compacted; the request that summarised it "

@@ -75,7 +75,9 @@ class Usage(NamedTuple):
     cached: int
     thoughts: int
     adds_up: bool
-    """The parts make the provider's total, where there is one."""
+    """The parts make the provider's total, where there is one, and none is more than its whole."""
+    total: int
+    """The provider's total; where there is none, what it counts as prompt and output."""
 
     @property
     def context(self) -> int:
@@ -95,7 +97,8 @@ def usage_of(counts: Counts, *, thoughts_inside: bool) -> Usage:
     fitting = [shape for shape in shapes if not total or sum(shape) == total]
     given, made = (fitting or shapes)[0]
     adds_up = bool(fitting) and cached <= given and thoughts <= made
-    return Usage(max(0, given - cached), made, cached, min(thoughts, made), adds_up)
+    own = total or given + made
+    return Usage(max(0, given - cached), made, cached, min(thoughts, made), adds_up, own)
 
 
 def request(
@@ -112,6 +115,7 @@ def request(
         output_tokens=usage.output,
         cache_read_tokens=usage.cached,
         reasoning_tokens=usage.thoughts,
+        provider_total=None if usage.total == usage.context else usage.total,
     )
 
 

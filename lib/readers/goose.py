@@ -13,7 +13,7 @@ from lib.readers.lines import Increment
 
 AGENT: str = goose_session.AGENT
 LABEL: str = "Goose"
-VERSION: int = 3
+VERSION: int = 4
 PROGRAMS = frozenset({"goose", "goosed"})
 CANNOT_KNOW: Mapping[str, str] = {
     goose_session.AGGREGATE: "Calls of older versions are recorded as one sum: they count for the "

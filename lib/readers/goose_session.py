@@ -73,7 +73,8 @@ def request_of(
     if not (given or output or read or written):
         return None
     cached = read + written
-    if given < cached or (total and total != given + output):
+    adds_up = given >= cached and total in (0, given + output)
+    if not adds_up:
         session.flags.append(TOTAL_MISMATCH)
     if model is None:
         session.flags.append(MISSING_MODEL)
@@ -89,6 +90,7 @@ def request_of(
         output_tokens=output,
         cache_read_tokens=read,
         cache_write_5m_tokens=written,
+        provider_total=None if adds_up else total or given + output,
     )
 
 

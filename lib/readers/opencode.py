@@ -16,7 +16,7 @@ from lib.readers.values import path_name
 
 AGENT: str = opencode_records.AGENT
 LABEL: str = "OpenCode"
-VERSION: int = 1
+VERSION: int = 2
 PROGRAMS = frozenset({"opencode"})
 CANNOT_KNOW: Mapping[str, str] = {
     opencode_session.HIDDEN_REQUESTS: "The request that makes a session's title is in no record.",

@@ -179,6 +179,7 @@ def request_of(message: Message, tokens: Tokens, session: SessionRecord) -> Requ
         cache_write_5m_tokens=tokens.cache_write,
         reasoning_tokens=tokens.reasoning if apart else min(tokens.reasoning, tokens.output),
         reported_cost_usd=as_money(message.data.cost),
+        provider_total=tokens.total if has_wrong_total(tokens) else None,
     )
 
 

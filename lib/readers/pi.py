@@ -10,7 +10,7 @@ from lib.readers.pi_parser import Parser
 
 AGENT: str = pi_parser.AGENT
 LABEL: str = "pi"
-VERSION: int = 2
+VERSION: int = 3
 PROGRAMS = frozenset({"pi"})
 CANNOT_KNOW: Mapping[str, str] = {
     pi_parser.COMPACTION: "The conversation was compacted or a branch summarised; the request "

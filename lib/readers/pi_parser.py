@@ -202,14 +202,15 @@ class Parser:
         else:
             session.turn_requests += 1
         kept.last_call = key
-        if (total and total != given + output + read + written) or reasoning > output:
+        parts = given + output + read + written
+        if (total and total != parts) or reasoning > output:
             kept.flags.add(TOTAL_MISMATCH)
         if reasoned and not reasoning:
             kept.flags.add(REASONING)
         model = as_word(message.get("model"))
         if model is None:
             kept.flags.add(MISSING_MODEL)
-        session.context_tokens = given + output + read + written
+        session.context_tokens = parts
         self._requests[key] = Request(
             key=key,
             session_key=session.key,
@@ -223,6 +224,7 @@ class Parser:
             cache_write_1h_tokens=written_1h,
             reasoning_tokens=min(reasoning, output),
             reported_cost_usd=as_money(as_object(usage.get("cost")).get("total")),
+            provider_total=total if total not in (0, parts) else None,
         )
 
     def _key(self, message: dict[str, Any], at: int | None, tokens: tuple[int, ...]) -> str:

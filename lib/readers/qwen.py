@@ -20,7 +20,7 @@ from lib.readers.values import Unreadable, as_time, as_word, decode_object
 
 AGENT: str = qwen_usage.AGENT
 LABEL: str = "Qwen Code"
-VERSION: int = 2
+VERSION: int = 3
 PROGRAMS: frozenset[str] = frozenset({"qwen"})
 CANNOT_KNOW: Mapping[str, str] = {
     qwen_usage.MISSING_MODEL: "A call was recorded without its model, so it can't be priced.",

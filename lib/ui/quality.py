@@ -38,6 +38,7 @@ def why(account: Account, compared: Sequence[Comparison], command: str) -> None:
         *(("Skipped", reason, count) for reason, count in account.skipped.items()),
         *(("File skipped", f"{error}: {path}", 1) for path, error in account.errors.items()),
         *(("Unpriced", model, count) for model, count in account.unpriced.items()),
+        ("Mismatch", "calls whose parts are not the provider's own total", account.mismatched),
         *(("New to the reader", name, count) for name, count in account.unknown.items()),
     ]
     _table([row for row in rows if row[2]], ["What", "Which", "Number"])
@@ -93,12 +94,13 @@ def agents(files: Sequence[FileRow], usage: pd.DataFrame, sessions: pd.DataFrame
                 account.requests,
                 account.repeated + account.copied,
                 sum(account.unpriced.values()),
+                account.mismatched,
                 sum(account.skipped.values()),
                 sum(account.unknown.values()),
             )
         )
     names = ["Tool", "Files", "Deleted since", "Records", "Calls", "Copies", "Unpriced"]
-    _table(rows, [*names, "Skipped", "New"])
+    _table(rows, [*names, "Mismatches", "Skipped", "New"])
 
 
 def flags(sessions: pd.DataFrame) -> None:
