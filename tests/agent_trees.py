@@ -173,7 +173,7 @@ def copilot(home: Path, number: int, model: str, calls: Sequence[Call]) -> Sums:
         )
     sums = whole(calls)
     totals = copilot_records.metrics(sums.fresh + sums.read, sums.output, sums.read)
-    records.append(copilot_records.shutdown(99, **{model: totals}))
+    records.append(copilot_records.shutdown(99, 0, **{model: totals}))
     copilot_records.events_file(home / ".copilot", records, own)
     return sums
 
@@ -309,7 +309,7 @@ def kimi(home: Path, number: int, model: str, calls: Sequence[Call]) -> Sums:
         records += [
             kimi_records.begin(step, place + 2),
             kimi_records.asked(place + 2, model=model),
-            kimi_records.used(place + 2, **counts),
+            kimi_records.used(place + 2, "turn", "kimi/k2", **counts),
         ]
     kimi_records.wire_file(home / ".kimi-code", records, own)
     return whole([call for call in calls if call.total])

@@ -157,7 +157,7 @@ class Ledger:
             total[4] - before[4],
             total[5] - before[5],
         )
-        return (last or total) if min(added) < 0 else added
+        return (last or total) if min(added[:KINDS]) < 0 else added
 
     def _add(
         self, key: str, call: Vector, timestamp: object, model: str | None, *, copied: bool = False

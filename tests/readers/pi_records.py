@@ -1,5 +1,6 @@
 """Sessions as pi 0.73 writes them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.readers.json_lines import Json, moment, moment_ms, write
@@ -72,6 +73,6 @@ def result(call: str = "t1", second: float = 3) -> Json:
     )
 
 
-def session_file(folder: Path, records: list[Json | bytes], session: str = SESSION) -> Path:
+def session_file(folder: Path, records: Sequence[Json | bytes], session: str = SESSION) -> Path:
     name = f"2026-03-01T12-00-00-000Z_{session}.jsonl"
     return write(folder / "sessions" / "--home-dev-alpha--" / name, records)
