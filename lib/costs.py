@@ -4,7 +4,7 @@ All take a `lib.ledger.ledger`, so that a figure here is the sum of what a table
 Money is US dollars at list prices; calls without a known price are counted apart, never as 0.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -260,3 +260,52 @@ def by_duration(rows: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     found["cost_usd"] = found["cost_usd"].where(is_priced(found))
     found["hours"] = found["duration_ms"] / HOUR_MS
     return found[["top_key", "title", "tool", "hours", "cost_usd"]]
+
+
+def cache_over_time(rows: pd.DataFrame, bucket: Bucket, zone: tzinfo) -> pd.DataFrame:
+    """By bucket (index `at`, on the viewer's clocks) what caches did.
+
+    `share`: of all tokens of prompts, how many were read from a cache (NaN without prompts);
+    `saved_usd`: how much more the calls would have cost without one.
+    """
+    kinds = ["input_tokens", "cache_write_tokens", "cache_read_tokens"]
+    sums = {kind: over_time(rows, bucket, None, kind, zone) for kind in kinds}
+    saved = over_time(rows, bucket, None, "cache_savings_usd", zone)
+    if saved.empty:
+        return pd.DataFrame(columns=["share", "saved_usd"])
+    prompt = sum((sums[kind][kind] for kind in kinds), start=pd.Series(0, index=saved.index))
+    share = sums["cache_read_tokens"]["cache_read_tokens"] / prompt.where(prompt > 0)
+    return pd.DataFrame({"share": share, "saved_usd": saved["cache_savings_usd"]})
+
+
+def top_sessions(rows: pd.DataFrame, measure: str, most: int) -> pd.DataFrame:
+    """The `most` sessions of `rows` with the most of a measure: `top_key`, `title`, `tool`, it.
+
+    Those that come to nothing, or of which no call has a price where it is money, are none.
+    """
+    about = rows.drop_duplicates("top_key").set_index("top_key")
+    found = grouped(rows, ["top_key"])
+    if measure == "cost_usd":
+        found = found[is_priced(found)]
+    found = found[found[measure] > 0].sort_values(measure, ascending=False, kind="stable")
+    found = found.head(most)
+    found["title"] = found["top_key"].map(about["title"])
+    found["tool"] = found["top_key"].map(about["agent_label"])
+    return found[["top_key", "title", "tool", measure]].reset_index(drop=True)
+
+
+def context_growth(calls: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Tokens of the prompt by number of the call (index, from 1), a column a session.
+
+    `calls`: a frame of `lib.request_frame.load_requests`; `titles`: of the sessions, by key, in
+    the order wanted. Sessions of one title are told apart by stars. Calls without a time, whose
+    order nobody knows, and without a prompt are left out.
+    """
+    known = calls[calls["at"].notna() & (calls["prompt_tokens"] > 0)]
+    columns: dict[str, pd.Series[int]] = {}
+    for key, title in titles.items():
+        tokens = known.loc[known["session_key"] == key, "prompt_tokens"].reset_index(drop=True)
+        tokens.index += 1
+        if len(tokens):
+            columns[unused(title, columns)] = tokens
+    return pd.DataFrame(columns).rename_axis(index="call")

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from lib import costs as figures_of
 from lib import ledger
 from lib.ledger import Dimension
+from lib.selection import narrowed
 from lib.store import StoreError
-from lib.ui import budgets, charts, cost_tables, costs, state
+from lib.ui import budgets, cost_charts, cost_tables, costs, selection, state
 
 shared = state.shared()
 st.title("Costs")
@@ -20,9 +20,13 @@ except StoreError as error:
     st.text(str(error))
     st.stop()
 
+selected = selection.read(choice.zone)
+selection.tell(selected, choice.zone)
 st.subheader("Over time")
 limits = budgets.limits(shared, standings, rows, choice)
-chosen = ledger.within(rows, costs.over_time(rows, choice, limits))
+cost_charts.over_time(rows, choice, selected, limits)
+in_period = ledger.within(rows, choice.period)
+chosen = narrowed(in_period, selected, choice.zone)
 
 st.subheader("Budgets")
 budgets.section(shared, standings)
@@ -39,11 +43,19 @@ for name, tab in zip([*names, "Pivot"], tabs, strict=True):
         else:
             cost_tables.pivot(chosen, choice)
 
-left, right = st.columns(2)
-with left:
-    st.subheader("When")
-    table = figures_of.weekday_by_hour(chosen, choice.measure, choice.zone)
-    st.plotly_chart(charts.heat_map(table, choice.unit), key="heat_map", width="stretch")
-with right:
-    st.subheader("Cost and duration")
-    cost_tables.sessions(shared, rows, chosen)
+st.subheader("How it went")
+paint = costs.painted(rows, "agent_label")
+sessions = state.sessions_frame(shared.store)
+drawn = {
+    "Top sessions": lambda: cost_charts.top(in_period, choice, selected, paint),
+    "Cost and duration": lambda: cost_charts.duration(sessions, in_period, choice, selected, paint),
+    "When": lambda: cost_charts.when(in_period, choice, selected),
+    "Cache": lambda: cost_charts.cache(in_period, choice, selected),
+    "Context": lambda: cost_charts.context(shared, in_period, choice, selected),
+    "Five-hour windows": lambda: cost_charts.five_hours(rows, choice, selected),
+}
+tabs = st.tabs(list(drawn), key="chart", on_change="rerun", bind="query-params")
+for draw, tab in zip(drawn.values(), tabs, strict=True):
+    if tab.open:
+        with tab:
+            draw()

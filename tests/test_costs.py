@@ -16,6 +16,7 @@ from lib.model import Request, Session
 from lib.store import Batch, Store
 from tests.ledger_rows import a_ledger, sessions_frame, usage_frame
 
+NOON = "2026-05-04T12:00Z"
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = pd.Timestamp("2026-03-10T12:00", tz=UTC)
 MARCH = days(date(2026, 3, 1), date(2026, 3, 31), UTC)
@@ -197,3 +198,42 @@ def test_what_was_spent_lately_is_counted_to_the_millisecond(tmp_path: Path) -> 
     assert (found.requests, found.cost_usd) == (1, pytest.approx(15))
     assert costs.spent_after(store, moment, set()).requests == 0
     store.close()
+
+
+def test_the_top_sessions_are_those_with_the_most_of_the_measure_and_a_price() -> None:
+    usage = usage_frame(
+        {"session_key": "a", "at": NOON, "cost_usd": 1.0, "input_tokens": 9},
+        {"session_key": "b", "at": NOON, "cost_usd": 2.0, "input_tokens": 5},
+        {"session_key": "c", "at": NOON, "unpriced_requests": 1, "input_tokens": 7},
+        {"session_key": "d", "at": NOON},
+    )
+    rows = ledger(usage, sessions_frame(*({"key": key, "title": key} for key in "abcd")))
+    assert list(costs.top_sessions(rows, "cost_usd", 5)["top_key"]) == ["b", "a"]
+    assert list(costs.top_sessions(rows, "total_tokens", 2)["top_key"]) == ["a", "c"]
+    assert costs.top_sessions(rows[:0], "cost_usd", 5).empty
+
+
+def test_what_caches_did_is_told_by_bucket_also_where_there_was_no_prompt() -> None:
+    rows = a_ledger(
+        {"at": "2026-05-04T10:00Z", "input_tokens": 25, "cache_read_tokens": 75},
+        {"at": "2026-05-06T10:00Z", "output_tokens": 5, "cache_savings_usd": 0.5},
+    )
+    found = costs.cache_over_time(rows, "day", UTC)
+    assert list(found["share"].fillna(-1)) == [0.75, -1, -1]
+    assert list(found["saved_usd"]) == [0, 0, 0.5]
+    assert costs.cache_over_time(rows[:0], "day", UTC).empty
+
+
+def test_a_context_grows_call_by_call_and_calls_out_of_order_are_left_out() -> None:
+    calls = pd.DataFrame(
+        {
+            "session_key": ["a", "a", "b", "a", "a"],
+            "at": pd.to_datetime(["2026-05-04"] * 4 + ["NaT"], utc=True),
+            "prompt_tokens": [10, 30, 7, 20, 99],
+        }
+    )
+    found = costs.context_growth(calls, {"b": "Same", "a": "Same", "c": "None of its calls"})
+    assert list(found.columns) == ["Same", "Same*"]
+    assert list(found["Same*"]) == [10, 30, 20]
+    assert list(found["Same"].dropna()) == [7]
+    assert list(found.index) == [1, 2, 3]

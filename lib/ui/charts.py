@@ -5,7 +5,7 @@ plotly would make of them.
 """
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,8 +18,10 @@ SERIES = len(PALETTE)
 """Parts of a stack that are told apart; more are summed up as one."""
 _HEIGHT = 340
 _LIMIT = "#D55E00"
+_LONGEST_TITLE = 40
 _SCALE = [[0, "rgba(0,114,178,0.06)"], [1, "rgb(0,114,178)"]]
-_WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_SHADE = "rgba(128,128,128,0.18)"
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
 def words(name: object) -> str:
@@ -75,39 +77,137 @@ def limits(figure: go.Figure, highest: float, amounts: Sequence[tuple[str, float
         figure.update_yaxes(range=[0, top or 1])
 
 
-def heat_map(table: pd.DataFrame, unit: str) -> go.Figure:
-    """Weekdays by hours, darker where more is."""
+def shade(figure: go.Figure, start: pd.Timestamp, end: pd.Timestamp) -> None:
+    """Mark a span, on the clocks of the chart."""
+    figure.add_vrect(x0=start, x1=end, fillcolor=_SHADE, line_width=0, layer="below")
+
+
+def heat_map(table: pd.DataFrame, unit: str, chosen: Collection[tuple[int, int]]) -> go.Figure:
+    """Weekdays by hours, darker where more is. `chosen`: weekday and hour of those selected."""
+    hours = [f"{hour:02d}:00" for hour in table.columns]
+    days = [WEEKDAYS[day] for day in table.index]
     figure = go.Figure(
         go.Heatmap(
             z=table.to_numpy(),
-            x=[f"{hour:02d}:00" for hour in table.columns],
-            y=[_WEEKDAYS[day] for day in table.index],
+            x=hours,
+            y=days,
             colorscale=_SCALE,
             xgap=2,
             ygap=2,
-            hovertemplate="%{y} %{x}: " + _value("z", unit) + "<extra></extra>",
+            hoverinfo="skip",
             showscale=False,
         )
+    )
+    # Of a heat map nothing can be selected: the points over it can.
+    cells = [(day, hour) for day in table.index for hour in table.columns]
+    figure.add_scatter(
+        x=[f"{hour:02d}:00" for _, hour in cells],
+        y=[WEEKDAYS[day] for day, _ in cells],
+        customdata=[[day, hour, table.at[day, hour]] for day, hour in cells],
+        mode="markers",
+        marker={"symbol": "square", "size": 22, "color": "rgba(0,0,0,0)"},
+        selected={"marker": {"color": "rgba(230,159,0,0.75)", "size": 12}},
+        unselected={"marker": {"opacity": 0}},
+        selectedpoints=_numbers(cells, chosen),
+        hovertemplate="%{y} %{x}: " + _value("customdata[2]", unit) + "<extra></extra>",
+        showlegend=False,
     )
     figure.update_yaxes(autorange="reversed")
     return _plain(figure, {})
 
 
-def dots(rows: pd.DataFrame, painted: Mapping[object, str]) -> go.Figure:
-    """One dot a session: `hours` against `cost_usd`, by the column `tool`."""
+def dots(
+    rows: pd.DataFrame, painted: Mapping[object, str], chosen: Collection[str] = ()
+) -> go.Figure:
+    """One dot a session: `hours` against `cost_usd`, by the column `tool`.
+
+    `chosen`: the `top_key`s of those selected.
+    """
     figure = go.Figure()
     for tool, group in rows.groupby("tool", sort=True):
         figure.add_scatter(
             name=words(tool),
             x=group["hours"],
             y=group["cost_usd"],
+            customdata=group[["top_key"]],
+            selectedpoints=_numbers(list(group["top_key"]), chosen),
             mode="markers",
             marker={"color": painted.get(tool, PALETTE[-1]), "size": 9, "opacity": 0.75},
             text=[words(title) for title in group["title"]],
             hovertemplate="%{text}<br>%{x:.2f} h, $%{y:,.2f}<extra></extra>",
         )
-    figure.update_xaxes(title="Hours from start to end")
-    return _plain(figure, {"tickprefix": "$", "title": "Cost"})
+    return _plain(figure, {"tickprefix": "$", "title": "Cost"}, "Hours from start to end")
+
+
+def ranked(
+    rows: pd.DataFrame,
+    measure: str,
+    unit: str,
+    painted: Mapping[object, str],
+    chosen: Collection[str] = (),
+) -> go.Figure:
+    """One bar a session, the largest on top: `title` and `measure`, coloured by `tool`."""
+    figure = go.Figure()
+    for tool, group in rows.groupby("tool", sort=True):
+        figure.add_bar(
+            name=words(tool),
+            orientation="h",
+            x=group[measure],
+            y=group.index,
+            customdata=group[["top_key"]],
+            selectedpoints=_numbers(list(group["top_key"]), chosen),
+            marker_color=painted.get(tool, PALETTE[-1]),
+            text=[words(title) for title in group["title"]],
+            textposition="none",
+            hovertemplate="%{text}<br>" + _value("x", unit) + "<extra></extra>",
+        )
+    titles = [words(_short(title)) for title in rows["title"]]
+    figure.update_layout(bargap=0.25, showlegend=rows["tool"].nunique() > 1)
+    figure = _plain(figure, {"tickvals": list(rows.index), "ticktext": titles})
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(_axis(unit))
+    return figure.update_layout(height=90 + 26 * max(6, len(rows)))
+
+
+def lines(table: pd.DataFrame, axis: dict[str, Any], hover: str, title: str = "") -> go.Figure:
+    """One line a column of `table` by its index; a value that is missing makes a gap."""
+    figure = go.Figure()
+    for name, colour in colours(table.columns).items():
+        figure.add_scatter(
+            name=words(_short(name)),
+            x=table.index,
+            y=table[name],
+            mode="lines+markers" if len(table) < 60 else "lines",
+            line={"color": colour, "width": 2},
+            connectgaps=False,
+            hovertemplate=hover,
+        )
+    figure.update_layout(showlegend=len(table.columns) > 1)
+    return _plain(figure, {**axis, "rangemode": "tozero"}, title)
+
+
+def bars(values: "pd.Series[float]", unit: str, *, marked: int | None = None) -> go.Figure:
+    """One bar a time of the index; the one numbered `marked` in another colour."""
+    colour = [PALETTE[1 if number == marked else 0] for number in range(len(values))]
+    figure = go.Figure()
+    figure.add_bar(
+        x=values.index,
+        y=values,
+        marker_color=colour,
+        hovertemplate="%{x|%a %d %b %Y %H:%M}<br>" + _value("y", unit) + "<extra></extra>",
+    )
+    return _plain(figure.update_layout(bargap=0.15), _axis(unit))
+
+
+def _short(name: object) -> str:
+    told = str(name)
+    return told if len(told) <= _LONGEST_TITLE else f"{told[: _LONGEST_TITLE - 1]}…"
+
+
+def _numbers(things: Sequence[Any], chosen: Collection[Any]) -> list[int] | None:
+    if not chosen:
+        return None
+    return [number for number, thing in enumerate(things) if thing in chosen]
 
 
 def _hover(unit: str, share: bool) -> str:
@@ -123,15 +223,15 @@ def _axis(unit: str) -> dict[str, str]:
     return {"tickprefix": "$"} if unit == "usd" else {"tickformat": "~s"}
 
 
-def _plain(figure: go.Figure, value_axis: dict[str, Any]) -> go.Figure:
+def _plain(figure: go.Figure, value_axis: dict[str, Any], title: str = "") -> go.Figure:
     figure.update_layout(
         height=_HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": -0.15, "x": 0},
+        legend={"orientation": "h", "y": -0.3 if title else -0.15, "x": 0},
         hoverlabel={"align": "left"},
     )
     figure.update_yaxes(automargin=True, **value_axis)
-    figure.update_xaxes(automargin=True)
+    figure.update_xaxes(automargin=True, title=title or None)
     return figure
 
 

@@ -9,10 +9,8 @@ import streamlit as st
 from lib import costs, ledger
 from lib.cards import money
 from lib.ledger import DIMENSIONS, Dimension
-from lib.ui import charts, state
-from lib.ui.costs import DIMENSION_NAMES, Choice, as_text, painted
+from lib.ui.costs import DIMENSION_NAMES, Choice, as_text
 from lib.ui.exports import exports
-from lib.ui.state import Shared
 
 MOST_COLUMNS = 40
 """Of a pivot; a browser draws no more at ease."""
@@ -29,11 +27,17 @@ def table(rows: pd.DataFrame, by: Dimension) -> None:
         found.insert(3, "project", found["top_key"].map(about["project"]))
         found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
     whole = float(found["cost_usd"].sum())
-    found["share"] = found["cost_usd"] / whole if whole else 0.0
     found["cost_usd"] = found["cost_usd"].where(ledger.is_priced(found))
+    found["share"] = found["cost_usd"] / whole if whole else 0.0
     found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
     found = found[[name for name in _ORDER if name in found]]
-    st.dataframe(found, hide_index=True, width="stretch", column_config=_columns(by))
+    st.dataframe(
+        found,
+        hide_index=True,
+        width="stretch",
+        placeholder="unpriced",
+        column_config=_columns(by),
+    )
     unpriced = int(found["unpriced_requests"].sum())
     also = f" · {unpriced:,} calls unpriced" if unpriced else ""
     st.caption(
@@ -103,16 +107,3 @@ def pivot(rows: pd.DataFrame, choice: Choice) -> None:
     config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
     st.dataframe(found, width="stretch", column_config=config)
     exports(found.reset_index(), f"{choice.measure}-by-{down}-and-{across}")
-
-
-def sessions(shared: Shared, rows: pd.DataFrame, chosen: pd.DataFrame) -> None:
-    """Cost against duration of the sessions in `chosen`, which are some of `rows`."""
-    found = costs.by_duration(chosen, state.sessions_frame(shared.store))
-    if found.empty:
-        st.info("No session of this period has ended.")
-        return
-    paint = painted(rows, "agent_label")
-    st.plotly_chart(charts.dots(found, paint), key="dots", width="stretch")
-    unpriced = int(found["cost_usd"].isna().sum())
-    if unpriced:
-        st.caption(f"Not in the chart: {unpriced:,} without any known price.")

@@ -1,6 +1,5 @@
 """The parts of the Costs page."""
 
-from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any, NamedTuple, cast
 
@@ -10,7 +9,7 @@ import streamlit as st
 from lib import costs, filters, ledger
 from lib.cards import money
 from lib.costs import HOUR_MS, Change
-from lib.ledger import DIMENSIONS, Bucket, Dimension, Period
+from lib.ledger import Bucket, Dimension, Period
 from lib.model_notes import BudgetPeriod
 from lib.ui import charts, periods, state
 from lib.ui.state import Shared
@@ -29,12 +28,6 @@ DIMENSION_NAMES: dict[Dimension, str] = {
     "subagent": "Subagent",
     "skill": "Skill",
     "mcp_server": "MCP server",
-}
-_STEPS = {
-    "hour": pd.DateOffset(hours=1),
-    "day": pd.DateOffset(days=1),
-    "week": pd.DateOffset(weeks=1),
-    "month": pd.DateOffset(months=1),
 }
 _LONGEST: dict[Bucket, pd.Timedelta] = {
     "hour": pd.Timedelta(days=93),
@@ -136,8 +129,8 @@ def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
 
     first = st.columns(4)
     unpriced = f"{found.unpriced_requests:,} calls unpriced" if found.unpriced_requests else None
-    _metric(first[0], "Cost", _money(found.cost_usd), change("cost_usd"), unpriced)
-    _metric(
+    metric(first[0], "Cost", _money(found.cost_usd), change("cost_usd"), unpriced)
+    metric(
         first[1],
         "Tokens",
         f"{found.total_tokens:,}",
@@ -145,16 +138,16 @@ def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
         f"in {found.input_tokens:,} · out {found.output_tokens:,} · cache read "
         f"{found.cache_read_tokens:,} · cache write {found.cache_write_tokens:,}",
     )
-    _metric(
+    metric(
         first[2], "Sessions", f"{found.sessions:,}", change("sessions"), f"{found.requests:,} calls"
     )
     share = "–" if found.cache_share is None else f"{found.cache_share:.1%}"
     saved = found.cache_savings_usd
     told = f"saved {money(saved)}" if saved >= 0 else f"cost {money(-saved)} more than it saved"
-    _metric(first[3], "Read from cache", share, None, told)
+    metric(first[3], "Read from cache", share, None, told)
     second = st.columns(4)
     completed = f"{found.completed_sessions:,} completed"
-    _metric(
+    metric(
         second[0],
         "Per completed session",
         _money(found.cost_per_completed_usd) if found.completed_sessions else "–",
@@ -162,7 +155,7 @@ def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
         completed,
     )
     failed = f"{found.failed_sessions:,} sessions"
-    _metric(
+    metric(
         second[1], "Spent on failed ones", _money(found.wasted_usd), change("wasted_usd"), failed
     )
     _burn(second[2], shared, rows)
@@ -175,7 +168,7 @@ def _burn(place: Any, shared: Shared, rows: pd.DataFrame) -> None:
     hour = costs.spent_after(shared.store, now - HOUR_MS, keys)
     ten_minutes = costs.spent_after(shared.store, now - HOUR_MS // 6, keys)
     value = f"{_money(ten_minutes.known_cost_usd and ten_minutes.known_cost_usd * 6)}/h"
-    _metric(
+    metric(
         place,
         "Burn rate",
         value,
@@ -201,10 +194,13 @@ def _forecasts(place: Any, rows: pd.DataFrame, choice: Choice) -> None:
         spread = f"{money(found.low_usd)} to {money(found.high_usd)}"
         lines.append(f"{name}: {value} ({spread})")
     told = " · ".join(lines) or "no day of work yet to go by"
-    _metric(place, "Forecast for the month", value, None, told)
+    metric(place, "Forecast for the month", value, None, told)
 
 
-def _metric(place: Any, label: str, value: str, change: Change | None, note: str | None) -> None:
+def metric(
+    place: Any, label: str, value: str, change: Change | None = None, note: str | None = None
+) -> None:
+    """A figure in a frame, with how it moved against the period before."""
     delta = None
     if change is not None and change.by:
         delta = "new" if change.share is None else f"{change.share:+.0%}"
@@ -224,76 +220,6 @@ def as_text(words: str) -> str:
     return words.replace("$", "\\$")
 
 
-def over_time(
-    rows: pd.DataFrame, choice: Choice, limits: Sequence[tuple[str, float]] = ()
-) -> Period:
-    """The chart; answers the span that the viewer selected in it, or the whole period.
-
-    `limits`: names and amounts of the budgets that are drawn in.
-    """
-    shown = ledger.within(rows, choice.period)
-    if choice.by == KIND:
-        table = _by_kind(shown, choice)
-        paint = charts.colours(ledger.TOKEN_KINDS.values())
-    else:
-        by = _column(cast("Dimension", choice.by))
-        table = costs.over_time(
-            shown, choice.bucket, by, choice.measure, choice.zone, charts.SERIES
-        )
-        paint = painted(rows, by)
-    if table.empty:
-        st.info("No model calls in this period.")
-        return choice.period
-    if choice.shape == "running":
-        table = table.cumsum()
-    figure = charts.stacked(
-        table, choice.unit, paint, share=choice.shape == "share", lines=choice.shape == "running"
-    )
-    charts.limits(figure, float(table.sum(axis=1).max()), limits)
-    said = st.container()
-    event = st.plotly_chart(
-        figure,
-        key="over_time",
-        on_select="rerun",
-        selection_mode=("points", "box"),
-        width="stretch",
-    )
-    return _selected(cast("dict[str, Any]", event), choice, said)
-
-
-def _column(by: Dimension) -> str:
-    return "title" if by == "session" else DIMENSIONS[by]
-
-
 def painted(rows: pd.DataFrame, by: str) -> dict[object, str]:
     """Colours that a name keeps whatever the period: the most expensive of all time first."""
     return charts.colours(ledger.grouped(rows, [by])[by])
-
-
-def _by_kind(shown: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    tables = {
-        name: costs.over_time(shown, choice.bucket, None, kind, choice.zone)[kind]
-        for kind, name in ledger.TOKEN_KINDS.items()
-        if not shown[shown["at"].notna()].empty
-    }
-    return pd.DataFrame(tables)
-
-
-def _selected(event: dict[str, Any], choice: Choice, said: Any) -> Period:
-    points = event.get("selection", {}).get("points", [])
-    moments = [pd.Timestamp(point["x"]) for point in points if point.get("x")]
-    if not moments:
-        return choice.period
-    last = max(moments) + _STEPS[choice.bucket]
-    start, end = (
-        moment.tz_localize(choice.zone, ambiguous=True, nonexistent="shift_forward")
-        for moment in (min(moments), last)
-    )
-    # Of a week or month at the edge, the bar is the part that lies in the period.
-    selected = Period(start, end).within(choice.period)
-    # In a place of its own: what comes later would lose its state by an element more or less.
-    said.caption(
-        f"The tables below show {selected.start:%a %d %b %Y %H:%M} to "
-        f"{selected.end:%a %d %b %Y %H:%M}, as selected in the chart. Double-click in it for all."
-    )
-    return selected

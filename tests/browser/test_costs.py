@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import App
 from tests.trees import Claude
@@ -20,6 +20,14 @@ def two_days_of_work(home: Path) -> None:
         session.prompt(f"task of {name}").say("done")
 
 
+def click(page: Page, mark: Locator) -> None:
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    assert box is not None
+    # A layer of plotly's own lies over what is drawn and takes the click.
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
 def test_a_bar_that_is_clicked_narrows_the_tables_and_a_table_is_exported_as_shown(
     home: Path, app: App, page: Page
 ) -> None:
@@ -29,18 +37,42 @@ def test_a_bar_that_is_clicked_narrows_the_tables_and_a_table_is_exported_as_sho
     page.get_by_role("tab", name="Project").click()
     expect(page.get_by_text("All 2:").first).to_be_visible(timeout=SOON)
     bars = page.locator(".stPlotlyChart").first.locator(".bars .point path")
-    bars.last.scroll_into_view_if_needed()
-    box = bars.last.bounding_box()
-    assert box is not None
-    # A layer of plotly's own lies over the bars and takes the click.
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.get_by_text("as selected in the chart")).to_be_visible(timeout=SOON)
+    click(page, bars.last)
+    expect(page.get_by_text("as selected in the charts")).to_be_visible(timeout=SOON)
     shown = page.get_by_role("tabpanel", name="Project")
     expect(shown.get_by_text("All 1:")).to_be_visible(timeout=SOON)
     with page.expect_download() as download:
         shown.get_by_role("button", name="JSON").click()
     rows = json.loads(download.value.path().read_text())
     assert [row["project"] for row in rows] == ["today"]
+    # A link to it shows the same, until the selection is undone.
+    assert "span=" in page.url
+    page.reload()
+    expect(shown.get_by_text("All 1:")).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name="Clear selection").click()
+    expect(shown.get_by_text("All 2:")).to_be_visible(timeout=SOON)
+    assert "span=" not in page.url
+
+
+def test_a_session_and_an_hour_of_the_week_are_selected_in_their_charts(
+    home: Path, app: App, page: Page
+) -> None:
+    two_days_of_work(home)
+    page.goto(f"{app.url}/costs?table=Project&chart=Top+sessions")
+    shown = page.get_by_role("tabpanel", name="Project")
+    expect(shown.get_by_text("All 2:")).to_be_visible(timeout=SOON)
+    top = page.get_by_role("tabpanel", name="Top sessions").locator(".stPlotlyChart")
+    click(page, top.locator(".bars .point path").first)
+    expect(shown.get_by_text("All 1:")).to_be_visible(timeout=SOON)
+    assert "only=claude-code" in page.url
+    page.get_by_role("button", name="Clear selection").click()
+    expect(shown.get_by_text("All 2:")).to_be_visible(timeout=SOON)
+    page.get_by_role("tab", name="When").click()
+    cells = page.get_by_role("tabpanel", name="When").locator(".scatterlayer .point")
+    expect(cells).to_have_count(7 * 24, timeout=SOON)
+    click(page, cells.first)
+    expect(page.get_by_text("Mon 00:00, as selected")).to_be_visible(timeout=SOON)
+    assert "clock=0-0" in page.url
 
 
 def test_the_view_is_in_the_address(home: Path, app: App, page: Page) -> None:

@@ -141,3 +141,28 @@ def test_the_sidebars_filters_narrow_the_figures(store: Store) -> None:
 def test_no_calls_at_all_are_no_error(store: Store) -> None:
     app = run(q="nothing is called so")
     assert (figure(app, "Cost"), figure(app, "Per completed session")) == ("\\$0.00", "–")
+
+
+CHARTS = ["Top sessions", "Cost and duration", "When", "Cache", "Context", "Five-hour windows"]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_chart_is_drawn_with_much_little_and_nothing(store: Store, chart: str) -> None:
+    drawn = run(chart=chart).get("plotly_chart")
+    assert len(drawn) == (3 if chart == "Cache" else 2)
+    assert run(chart=chart, only="claude-code:done", clock="0-0.1-1", span="2020-01-01/2020-01-02")
+    store.remove_machine("")
+    assert run(chart=chart)
+
+
+def test_a_selection_in_the_address_narrows_the_tables(store: Store) -> None:
+    (table,) = [one.value for one in run(table="Project", only="claude-code:lost").dataframe]
+    assert list(table["project"]) == ["beta"]
+    (table,) = [one.value for one in run(table="Project", only="claude-code:nobody").dataframe]
+    assert table.empty
+
+
+def test_the_active_window_of_five_hours_is_told(store: Store) -> None:
+    metrics = {one.label: one.value for one in run(chart="Five-hour windows").metric}
+    assert "min left" in metrics["Active window"]
+    assert metrics["Spent in it"] == "\\$2.10"
