@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from lib.failures import error_words
+from lib.health import Badge, badges
 from lib.model import NO_LOCAL_TOKENS, SUBSCRIPTION
 from lib.specs import page_link
 
@@ -73,20 +74,6 @@ LOOKS: dict[str, Look] = {
 RETRYING = Look("🔁", "Retrying after an API error", "orange")
 
 
-class Badge(TypedDict):
-    """Something about a session that wants to be seen, and why."""
-
-    words: str
-    reason: str
-
-
-class SpecLink(TypedDict):
-    """A spec, and where it is shown, relative to the board."""
-
-    name: str
-    href: str
-
-
 class Card(TypedDict):
     """One session as the board draws it. None means: there is nothing to show there."""
 
@@ -98,6 +85,7 @@ class Card(TypedDict):
     words: str
     tone: str
     reason: str
+    concerns: list[Badge]
     tags: list[str]
     specs: list[SpecLink]
     badges: list[Badge]
@@ -221,6 +209,7 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         words=shown.words,
         tone=shown.tone,
         reason=text(row.get("reason")) or "",
+        concerns=badges(row),
         tags=_tags(row, machine),
         specs=_spec_links(row, view),
         badges=[] if over else list(view.badges.get(str(row["key"]), ())),

@@ -5,16 +5,18 @@ Query parameters select and never act: what they name that does not exist is rep
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from lib.cards import LOOKS
+from lib.health import CONCERNS
 from lib.sections import Sort, top_level
 
 Range = Literal["1h", "24h", "7d", "30d", "all"]
-Facet = Literal["project", "tool", "status", "error", "model", "branch"]
+Facet = Literal["project", "tool", "status", "look", "error", "model", "branch"]
 
 NONE = "(none)"
 """Stands for a session without a project, model, branch or error."""
@@ -41,10 +43,16 @@ _COLUMNS: dict[Facet, str] = {
     "project": "project",
     "tool": "agent",
     "status": "status",
+    "look": "concerns",
     "error": "error_signature",
     "branch": "branch",
     "model": "models",
 }
+_ALWAYS_KNOWN: dict[Facet, AbstractSet[str]] = {
+    "status": LOOKS.keys(),
+    "look": {*CONCERNS, NONE},
+}
+"""Values that a link may ask for, though no session has them at the moment."""
 _SEARCHED = (
     "session_id",
     "title",
@@ -65,6 +73,8 @@ class Filters(BaseModel):
     project: tuple[str, ...] = ()
     tool: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    look: tuple[str, ...] = ()
+    """Why somebody should look at it, see `lib.health`."""
     error: tuple[str, ...] = ()
     """Signatures of errors, see `lib.failures`."""
     model: tuple[str, ...] = ()
@@ -114,7 +124,7 @@ def values(frame: pd.DataFrame, facet: Facet) -> list[str]:
 def _values(top: pd.DataFrame, facet: Facet) -> pd.Series:
     """The facet's value of each session, under its row label; several where it has several."""
     column = top[_COLUMNS[facet]]
-    if facet == "model":
+    if facet in ("model", "look"):
         column = column.explode()
     return column.astype(object).where(column.notna(), NONE).replace("", NONE)
 
@@ -181,7 +191,7 @@ def from_query(
     notes: list[str] = []
     chosen: dict[str, Any] = {}
     for facet in FACETS:
-        allowed = set(LOOKS) if facet == "status" else known.get(facet)
+        allowed = _ALWAYS_KNOWN.get(facet) or known.get(facet)
         asked = list(dict.fromkeys(query.get(facet, ())))[:MOST_VALUES]
         accepted = asked if allowed is None else [value for value in asked if value in allowed]
         notes += [f"no {facet} “{_brief(value)}”" for value in asked if value not in accepted]

@@ -26,7 +26,9 @@ from lib.figures import (
     figures,
     total,
 )
+from lib.health import add_concerns
 from lib.model import Action, Evidence, ServerRow, Session
+from lib.model_analysis import Analysis
 from lib.parents import Family
 from lib.request_frame import load_requests
 from lib.served import columns, differing, with_local
@@ -62,6 +64,8 @@ class Known:
     family: Family = field(default_factory=Family)
     actions: dict[str, list[Action]] = field(default_factory=dict)
     """Those under way or changed lately, by the session that they are about."""
+    analyses: dict[str, Analysis] = field(default_factory=dict)
+    """What transcripts come to, by session."""
     twins: Twins = field(default_factory=Twins)
     servers: dict[tuple[str, str], ServerRow] = field(default_factory=dict)
     """LeanSpec servers by machine and URL."""
@@ -87,6 +91,9 @@ class Known:
                 self._forget()
             changed = self._load(self.version)
             self._load_actions(now)
+            self.analyses |= {
+                one.session_key: one for one in self.store.analyses.since(self.version)
+            }
             self.version = version
             self.frame = None
             self.usage_moved |= changed
@@ -97,6 +104,7 @@ class Known:
         if self.frame is None or minute != self.frame_minute:
             self._remake_due(now)
             self.frame = session_frame(self.rows.values())
+            add_concerns(self.frame, self.analyses, self.twins.local_of, now)
             self.frame_minute = minute
 
     def _forget(self) -> None:
@@ -105,6 +113,7 @@ class Known:
             self.evidence,
             self.usage,
             self.family,
+            self.analyses,
             self.twins,
             self.statuses,
             self.rows,

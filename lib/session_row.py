@@ -86,6 +86,8 @@ COLUMNS = [
     *numbers(_NOBODY, [], []),
     *control(_NOBODY, _NOTHING, Asked([]), is_silent=True),
     *columns(_NOBODY, _NOTHING, {}, None, 0),
+    "concerns",
+    "concern_reasons",
 ]
 
 

@@ -16,6 +16,7 @@ from lib import filters
 from lib.cards import LOOKS
 from lib.failures import Signature, group_name
 from lib.filters import FACETS, NONE, Facet, Filters
+from lib.health import CONCERNS
 from lib.ui.state import now
 
 INTERVALS: dict[int, str] = {
@@ -28,6 +29,7 @@ _TITLES: dict[Facet, tuple[str, str]] = {
     "project": ("Project", "All projects"),
     "tool": ("Tool", "All tools"),
     "status": ("Status", "All statuses"),
+    "look": ("Needs a look", "Healthy or not"),
     "error": ("Error", "Failed or not"),
     "model": ("Model", "All models"),
     "branch": ("Branch", "All branches"),
@@ -220,6 +222,9 @@ def _names(frame: pd.DataFrame, facet: Facet) -> Mapping[str, str]:
         found |= dict(zip(pairs["agent"], pairs["agent_label"], strict=True))
     if facet == "status":
         found |= {name: f"{look.icon} {look.words}" for name, look in LOOKS.items()}
+    if facet == "look":
+        found = {NONE: "No concern"}
+        found |= {name: f"{icon} {words}" for name, (icon, words) in CONCERNS.items()}
     if facet == "error":
         columns = ["error_signature", "error_class", "error_text"]
         errors = frame[columns].dropna(subset=columns[:1]).drop_duplicates(columns[:1])
