@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from lib.failures import error_words
-from lib.health import Badge, badges
+from lib.health import CONCERNS
 from lib.model import NO_LOCAL_TOKENS, SUBSCRIPTION
 from lib.specs import page_link
 
@@ -74,6 +74,20 @@ LOOKS: dict[str, Look] = {
 RETRYING = Look("🔁", "Retrying after an API error", "orange")
 
 
+class Badge(TypedDict):
+    """Something about a session that wants to be seen, and why."""
+
+    words: str
+    reason: str
+
+
+class SpecLink(TypedDict):
+    """A spec, and where it is shown, relative to the board."""
+
+    name: str
+    href: str
+
+
 class Card(TypedDict):
     """One session as the board draws it. None means: there is nothing to show there."""
 
@@ -85,7 +99,6 @@ class Card(TypedDict):
     words: str
     tone: str
     reason: str
-    concerns: list[Badge]
     tags: list[str]
     specs: list[SpecLink]
     badges: list[Badge]
@@ -209,10 +222,9 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         words=shown.words,
         tone=shown.tone,
         reason=text(row.get("reason")) or "",
-        concerns=badges(row),
         tags=_tags(row, machine),
         specs=_spec_links(row, view),
-        badges=[] if over else list(view.badges.get(str(row["key"]), ())),
+        badges=[] if over else [*_concerns(row), *view.badges.get(str(row["key"]), ())],
         sample=bool(row.get("sample")),
         dismissed=dismissed,
         percent=round(100 * done / total) if total else None,
@@ -233,6 +245,14 @@ def card(row: Row, view: View, *, machine: bool = False) -> Card:
         note=text(row.get("note")),
         link=session_link(str(row["key"]), view.query),
     )
+
+
+def _concerns(row: Row) -> list[Badge]:
+    names = row.get("concerns")
+    if not isinstance(names, list):
+        return []
+    told = zip(names, row["concern_reasons"], strict=True)
+    return [Badge(words=CONCERNS[name], reason=reason) for name, reason in told]
 
 
 def session_link(key: str, query: str = "") -> str:

@@ -3,24 +3,24 @@
 Pure: from the row of a session, what its transcript comes to, and its project's sessions.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
 from lib.model_analysis import Analysis
 
 ConcernName = Literal["loop", "context", "stuck", "errors", "costly"]
-Row = Mapping[Hashable, Any]
+Row = Mapping[Any, Any]
 
-CONCERNS: dict[str, tuple[str, str]] = {
-    "loop": ("🌀", "Going in circles"),
-    "errors": ("⚠️", "Errors in a row"),
-    "context": ("📚", "Context nearly full"),
-    "stuck": ("🐌", "No progress"),
-    "costly": ("💸", "Spends a lot"),
+CONCERNS: dict[str, str] = {
+    "loop": "🌀 Going in circles",
+    "errors": "⚠️ Errors in a row",
+    "context": "📚 Context nearly full",
+    "stuck": "🐌 No progress",
+    "costly": "💸 Spends a lot",
 }
-"""Icon and words of each."""
+"""What each is called on a card and in the filters."""
 
 LOOP = 4
 """The same call so often in a row. OpenCode asks its user at the third, Gemini CLI stops at the
@@ -42,25 +42,6 @@ class Concern(NamedTuple):
 
     name: ConcernName
     reason: str
-
-
-class Badge(TypedDict):
-    """A concern as a card shows it."""
-
-    icon: str
-    words: str
-    reason: str
-
-
-def badges(row: Row) -> list[Badge]:
-    """The concerns of a row to which `add_concerns` gave them."""
-    names = row.get("concerns")
-    if not isinstance(names, list):
-        return []
-    return [
-        Badge(icon=CONCERNS[name][0], words=CONCERNS[name][1], reason=reason)
-        for name, reason in zip(names, row["concern_reasons"], strict=True)
-    ]
 
 
 def concerns(

@@ -302,7 +302,6 @@ function newCard(id) {
   const card = build("article", "card", {
     head: ["header"],
     title: ["h3"],
-    concerns: ["ul", "concerns"],
     about: ["div", "about"],
     badges: ["ul", "badges"],
     progress: ["div", "progress"],
@@ -359,11 +358,13 @@ function fillCard(card, data) {
   setText(card.sample, data.sample ? "Sample" : "");
   setText(card.title, data.title);
   setAttribute(card.title, "title", data.title);
-  setConcerns(card.concerns, data.concerns, name);
   setList(card.tags, data.tags);
   setList(card.meta, data.meta);
   setList(card.badges, data.badges.map((badge) => badge.words));
-  data.badges.forEach((badge, number) => setAttribute(card.badges.children[number], "title", badge.reason));
+  data.badges.forEach((badge, number) => {
+    setAttribute(card.badges.children[number], "title", badge.reason);
+    setAttribute(card.badges.children[number], "aria-label", `${badge.words}: ${badge.reason}`);
+  });
   setSpecs(card.specs, data.specs, name);
   setHidden(card.progress, data.percent === null);
   if (data.percent !== null) {
@@ -490,15 +491,6 @@ function setAttribute(element, name, value) {
 
 function setHidden(element, hidden) {
   if (element.hidden !== hidden) element.hidden = hidden;
-}
-
-function setConcerns(list, concerns, name) {
-  setAttribute(list, "aria-label", `${name} needs a look`);
-  setList(list, concerns.map((one) => `${one.icon} ${one.words}`));
-  concerns.forEach((one, index) => {
-    setAttribute(list.children[index], "title", one.reason);
-    setAttribute(list.children[index], "aria-label", `${one.words}: ${one.reason}`);
-  });
 }
 
 function setList(list, texts) {

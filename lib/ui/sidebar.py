@@ -223,8 +223,7 @@ def _names(frame: pd.DataFrame, facet: Facet) -> Mapping[str, str]:
     if facet == "status":
         found |= {name: f"{look.icon} {look.words}" for name, look in LOOKS.items()}
     if facet == "look":
-        found = {NONE: "No concern"}
-        found |= {name: f"{icon} {words}" for name, (icon, words) in CONCERNS.items()}
+        found = {NONE: "No concern"} | CONCERNS
     if facet == "error":
         columns = ["error_signature", "error_class", "error_text"]
         errors = frame[columns].dropna(subset=columns[:1]).drop_duplicates(columns[:1])

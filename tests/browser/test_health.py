@@ -39,12 +39,12 @@ def test_a_session_that_goes_in_circles_is_marked_with_the_reason_and_can_be_fil
     expect(loop).to_be_visible(timeout=SOON)
     reason = "Bash was called 5 times in a row with the same arguments."
     expect(loop).to_have_attribute("title", reason)
-    expect(loop).to_have_attribute("aria-label", f"Going in circles: {reason}")
+    expect(loop).to_have_attribute("aria-label", f"🌀 Going in circles: {reason}")
     expect(badges.filter(has_text="Errors in a row")).to_be_visible()
     expect(card(page, "s2").get_by_text("Going in circles")).to_have_count(0)
 
     page.get_by_role("combobox", name="Needs a look").click()
-    page.get_by_role("option", name="Going in circles (1)").click(timeout=SOON)
+    page.get_by_role("option", name="🌀 Going in circles (1)").click(timeout=SOON)
     page.keyboard.press("Escape")
     expect(section(page, "running").locator("article")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"\?look=loop$"))
