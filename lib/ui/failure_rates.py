@@ -14,6 +14,8 @@ from lib.ui.failures import Shown
 from lib.ui.state import Shared
 
 _ALL = "All"
+_MOST_POINTS = 2_000
+"""Of a line; a browser draws no more at ease."""
 _NAMES: dict[str, Dimension | None] = {
     _ALL: None,
     "Tool": "tool",
@@ -64,6 +66,9 @@ def _chart(found: Counts) -> None:
     if found.ended.empty:
         st.info("No session that ended in this period has a time.")
         return
+    if len(found.ended) > _MOST_POINTS:
+        found = Counts(found.ended.tail(_MOST_POINTS), found.failed.tail(_MOST_POINTS))
+        st.caption(f"The chart begins {found.ended.index[0]:%Y-%m-%d}: it can't show all before.")
     paint = charts.colours(found.ended.columns)
     figure = charts.rates(found.share, found.failed, found.ended, paint)
     st.plotly_chart(figure, key="failure_rate", width="stretch")

@@ -66,14 +66,12 @@ def choose(shared: Shared) -> Shown:
     period = periods.choose(above, state.viewer_zone(), state.now()).period
     before = period.previous(state.now())
 
-    def ended(span: Period) -> pd.DataFrame:
-        found = failure_groups.ended(sessions, calls, span)
-        return found[found["key"].isin(left)]
-
+    ended = failure_groups.ended(sessions, calls, Period(None, None))
+    ended = ended[ended["key"].isin(left)]
     notes = shared.store.failure_notes.listed()
     return Shown(
-        ended(period),
-        ended(before) if before is not None else None,
+        ledger.within(ended, period),
+        ledger.within(ended, before) if before is not None else None,
         left,
         failure_groups.cured(sessions),
         failure_notes.by_signature(notes),

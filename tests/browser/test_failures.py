@@ -72,7 +72,7 @@ def test_the_link_to_the_board_shows_just_the_sessions_of_the_group(
     expect(page).not_to_have_url(re.compile("error="))
 
 
-def test_a_row_that_is_clicked_is_in_the_address_and_back_undoes_it(
+def test_a_row_that_is_clicked_is_in_the_address_and_stays_chosen_in_another_order(
     home: Path, app: App, page: Page
 ) -> None:
     two_groups(home)
@@ -90,6 +90,11 @@ def test_a_row_that_is_clicked_is_in_the_address_and_back_undoes_it(
     expect(page).to_have_url(re.compile(f"group={REFUSED}"))
     page.go_back()
     expect(page.locator(".stCode")).to_contain_text("529 Overloaded", timeout=SOON)
+    expect(page.get_by_test_id("glide-cell-1-0").first).to_have_text("API error")
+    fail(home, "four", 60_000, refused=True)
+    fail(home, "five", 50_000, refused=True)
+    expect(page.get_by_test_id("glide-cell-1-0").first).to_have_text("Authentication", timeout=SOON)
+    expect(page.locator(".stCode")).to_contain_text("529 Overloaded")
 
 
 def test_an_export_holds_what_is_shown(home: Path, app: App, page: Page) -> None:

@@ -174,6 +174,9 @@ def test_how_often_and_how_long_are_told_by_tool_and_outcome(store: Store) -> No
     assert table.to_dict("records") == [
         {"tool": "Claude Code", "ended": 3, "failed": 2, "share": 2 / 3}
     ]
+    store.write(Batch(sessions=[a_session("old", None, ago=400 * 86_400_000)]))
+    app = run(PAGE, view=["How often"], over=["Hour"], period=["All time"])
+    assert "The chart begins" in said(app)
     app = run(PAGE, view=["How long"])
     (table,) = [one.value for one in app.dataframe]
     lasted = table[table["figure"] == "Minutes from start to end"]
