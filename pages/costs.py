@@ -6,7 +6,7 @@ from lib import ledger
 from lib.ledger import Dimension
 from lib.selection import narrowed
 from lib.store import StoreError
-from lib.ui import budgets, cost_charts, cost_tables, costs, selection, state
+from lib.ui import budgets, cost_charts, cost_tables, costs, plans, selection, state
 
 shared = state.shared()
 st.title("Costs")
@@ -59,3 +59,6 @@ for draw, tab in zip(drawn.values(), tabs, strict=True):
     if tab.open:
         with tab:
             draw()
+
+st.subheader("Plans")
+plans.section(shared)

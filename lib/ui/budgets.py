@@ -57,6 +57,14 @@ def _lately(_store: Store, _url: str, _listed: str) -> list[Standing]:
 
 def section(shared: Shared, found: Sequence[Standing]) -> None:
     """All budgets with their bars, the form, and what happened."""
+    try:
+        _section(shared, found)
+    except StoreError as error:
+        st.error("The budgets can't be read at the moment. Trying again.")
+        st.text(str(error))
+
+
+def _section(shared: Shared, found: Sequence[Standing]) -> None:
     may_act = shared.access.level == "act"
     listed = shared.store.budgets.listed()
     rows = ledger.load(shared.store, state.now_ms())

@@ -82,6 +82,26 @@ def shade(figure: go.Figure, start: pd.Timestamp, end: pd.Timestamp) -> None:
     figure.add_vrect(x0=start, x1=end, fillcolor=_SHADE, line_width=0, layer="below")
 
 
+def against_price(table: pd.DataFrame, painted: Mapping[object, str]) -> go.Figure:
+    """Two bars by month and tool: `cost_usd`, and hatched `price_usd`; see `lib.plans`."""
+    figure = go.Figure()
+    told = {"cost_usd": "API-equivalent", "price_usd": "plan price"}
+    for tool, rows in table.groupby("tool", sort=True):
+        for column, meaning in told.items():
+            colour = painted.get(tool, PALETTE[-1])
+            pattern = {"shape": "/", "fgcolor": colour, "bgcolor": "rgba(0,0,0,0)"}
+            figure.add_bar(
+                name=words(f"{tool}: {meaning}"),
+                x=rows["month"],
+                y=rows[column],
+                marker={"color": colour} if column == "cost_usd" else {"pattern": pattern},
+                hovertemplate="%{x}<br>%{fullData.name}: " + _value("y", "usd") + "<extra></extra>",
+            )
+    figure.update_layout(barmode="group", bargap=0.3)
+    figure.update_xaxes(type="category", categoryorder="category ascending")
+    return _plain(figure, _axis("usd"))
+
+
 def heat_map(table: pd.DataFrame, unit: str, chosen: Collection[tuple[int, int]]) -> go.Figure:
     """Weekdays by hours, darker where more is. `chosen`: weekday and hour of those selected."""
     hours = [f"{hour:02d}:00" for hour in table.columns]
