@@ -38,6 +38,9 @@ _COUNT = re.compile(r" \([\d,]+\)$")
 _NOTES = "filter_notes"
 _CHOSEN = "filter_chosen"
 _PAGE = "filter_page"
+_WITH_PERIOD = ("costs", "failures")
+"""Pages that have a period of their own and count dismissed sessions."""
+_OF_THE_BOARD = ("filter_range", "filter_sort", "filter_dismissed")
 
 
 def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
@@ -49,7 +52,9 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
     names = {facet: _names(frame, facet) for facet in FACETS}
     for facet in FACETS:
         _take_labels_for_values(frame, facet, names[facet])
-    counted = filters.counts(frame, _chosen(), now())
+    has_period = page in _WITH_PERIOD
+    whole = {"range": "all", "dismissed": True} if has_period else {}
+    counted = filters.counts(frame, _chosen().model_copy(update=whole), now())
     st.text_input(
         "Search",
         key="filter_text",
@@ -67,6 +72,18 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
     )
     for facet in FACETS:
         _facet(facet, counted[facet], names[facet])
+    if has_period:
+        for name in _OF_THE_BOARD:
+            # Set again, since Streamlit forgets what no widget shows.
+            st.session_state[name] = st.session_state[name]
+    else:
+        _board_only()
+    chosen = st.session_state[_CHOSEN] = _chosen()
+    _write_address(chosen)
+    return chosen
+
+
+def _board_only() -> None:
     st.selectbox(
         "Time range",
         list(filters.RANGES),
@@ -78,9 +95,6 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
         "Sort by", list(filters.SORTS), key="filter_sort", format_func=filters.SORTS.__getitem__
     )
     st.toggle("Show dismissed", key="filter_dismissed")
-    chosen = st.session_state[_CHOSEN] = _chosen()
-    _write_address(chosen)
-    return chosen
 
 
 def kept_filters() -> Filters:

@@ -166,3 +166,15 @@ def test_the_active_window_of_five_hours_is_told(store: Store) -> None:
     metrics = {one.label: one.value for one in run(chart="Five-hour windows").metric}
     assert "min left" in metrics["Active window"]
     assert metrics["Spent in it"] == "\\$2.10"
+
+
+def test_what_only_the_board_is_filtered_by_is_not_offered_here_and_kept_for_there(
+    store: Store,
+) -> None:
+    app = AppTest.from_file(str(TOP / "dashboard.py"), default_timeout=60).run()
+    app.selectbox(key="filter_range").set_value("7d").run()
+    app.switch_page("pages/costs.py").run()
+    assert "filter_range" not in {box.key for box in app.selectbox}
+    app.run()
+    app.switch_page("pages/sessions.py").run()
+    assert app.selectbox(key="filter_range").value == "7d"
