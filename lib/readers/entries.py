@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from lib.entries import Each, Reading
 from lib.readers import (
+    amp_entries,
     claude_code_entries,
     cline_entries,
     codex_entries,
     copilot_entries,
+    cursor_entries,
     droid_entries,
     gemini_entries,
     goose_entries,
@@ -36,10 +38,12 @@ class EntrySource(NamedTuple):
 
 
 ENTRY_SOURCES: dict[str, EntrySource] = {
+    "amp": EntrySource(amp_entries.entries),
     "claude-code": EntrySource(claude_code_entries.entries),
     "cline": EntrySource(cline_entries.entries, cline_entries.conversation_of),
     "codex": EntrySource(codex_entries.entries),
     "copilot": EntrySource(copilot_entries.entries),
+    "cursor": EntrySource(cursor_entries.entries),
     "droid": EntrySource(droid_entries.entries),
     "gemini": EntrySource(gemini_entries.entries),
     "goose": EntrySource(goose_entries.entries),
