@@ -26,7 +26,6 @@ CANNOT_KNOW: Mapping[str, str] = {
 }
 
 _COMPRESSED = ".jsonl.zst"
-_UNREADABLE_COMPRESSION = "compressed with zstd"
 
 
 def roots(environ: Mapping[str, str]) -> list[Path]:
@@ -56,15 +55,21 @@ def is_session_file(path: Path) -> bool:
 def read(path: Path, previous: FileState | None) -> FileFacts:
     """Facts in the bytes that were added since `previous`.
 
-    Raises OSError when the file can't be opened or read, or is compressed: the CLI compresses
-    threads that were not used for a while, and what was read of them before stays.
+    Raises OSError when the file can't be opened or read. One that the CLI compressed is read whole.
     """
-    if path.name.endswith(_COMPRESSED):
-        raise OSError(_UNREADABLE_COMPRESSION)
-    with Increment(path, previous, AGENT, VERSION) as increment:
+    with _increment(path, previous) as increment:
         parser = Parser(path, increment.state)
         increment.each_line(parser.consume, codex_parser.OPENERS)
         return parser.finish()
+
+
+def _increment(path: Path, previous: FileState | None) -> Increment:
+    if not path.name.endswith(_COMPRESSED):
+        return Increment(path, previous, AGENT, VERSION)
+    # Imported here: most homes have no such file.
+    from lib.readers.compressed import CompressedFile  # noqa: PLC0415
+
+    return CompressedFile(path, AGENT, VERSION)
 
 
 def live(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:

@@ -392,7 +392,7 @@ def waits_for_permission(tail: bytes) -> bool:
 def _unread(path: Path) -> Session:
     """A session known by its file's name only."""
     found = _UUID.findall(path.name.lower())
-    thread = found[-1] if found else path.name.removesuffix(".jsonl")
+    thread = found[-1] if found else path.name.removesuffix(".zst").removesuffix(".jsonl")
     return Session(
         key=f"{AGENT}:{thread}", agent=AGENT, session_id=thread, source_path=path_name(path)
     )

@@ -7,9 +7,9 @@ its line.
 
 import os
 from collections.abc import Callable
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from lib.entries import Each, Entry, Reading, newest
 from lib.model import Skip
@@ -33,8 +33,11 @@ def read_lines(
 
     Raises OSError when the file can't be opened or read.
     """
+    if path.suffix == ".zst":
+        return newest(_read_compressed(path, new_take(), limit, each), limit)
     if each is not None:
-        return _read_through(path, new_take(), each)
+        with open(path, "rb", buffering=1 << 20) as file:
+            return _read_through(file, new_take(), limit, each)
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         window = FIRST_WINDOW
@@ -69,23 +72,37 @@ def _read_from(file: FileIO, start: int, end: int, take: Take, limit: int) -> Re
     return reading
 
 
-def _read_through(path: Path, take: Take, each: Each) -> Reading:
-    """Everything, from the first line on, with no more than a line in memory."""
+def _read_compressed(path: Path, take: Take, limit: int, each: Each | None) -> Reading:
+    """Everything or the newest entries of a file that can't be read from its end."""
+    # Imported here: most homes have no such file.
+    from lib.readers.compressed import Decompressed  # noqa: PLC0415
+
+    plain = Decompressed(path)
+    with BufferedReader(plain, 1 << 20) as file:
+        reading = _read_through(cast("BinaryIO", file), take, limit, each)
+    if plain.problem is not None:
+        skip(reading, 0, plain.problem)
+    return reading
+
+
+def _read_through(file: BinaryIO, take: Take, limit: int, each: Each | None) -> Reading:
+    """Everything, from the first line on, with no more than a line and the newest in memory."""
     reading = Reading(each=each)
     place = number = 0
-    with open(path, "rb", buffering=1 << 20) as file:
-        while line := file.readline(MAXIMUM_LINE + 1):
-            start, place = place, place + len(line)
-            number += 1
-            whole = line.endswith(b"\n")
-            if not whole and len(line) > MAXIMUM_LINE:
-                skip(reading, number, TOO_LONG)
-                while not whole and (line := file.readline(MAXIMUM_LINE)):
-                    place, whole = place + len(line), line.endswith(b"\n")
-                continue
-            content = line.strip(b"\0 \t\r\n")
-            if content and (whole or is_complete_json(content)):
-                _take_line(content, start, number, take, reading)
+    while line := file.readline(MAXIMUM_LINE + 1):
+        start, place = place, place + len(line)
+        number += 1
+        whole = line.endswith(b"\n")
+        if not whole and len(line) > MAXIMUM_LINE:
+            skip(reading, number, TOO_LONG)
+            while not whole and (line := file.readline(MAXIMUM_LINE)):
+                place, whole = place + len(line), line.endswith(b"\n")
+            continue
+        content = line.strip(b"\0 \t\r\n")
+        if content and (whole or is_complete_json(content)):
+            _take_line(content, start, number, take, reading)
+            if len(reading.entries) > 2 * limit + _SOME:
+                newest(reading, limit)
     return reading
 
 

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from io import RawIOBase
 from pathlib import Path
 from typing import Self, cast
 
@@ -43,7 +44,7 @@ class Increment:
     """
 
     def __init__(self, path: Path, previous: FileState | None, agent: str, version: int):
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
+        self._file: RawIOBase = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
         status = os.fstat(self._file.fileno())
         if previous is not None and self._continues(previous, status, version):
             self.state = msgspec.structs.replace(
