@@ -23,6 +23,7 @@ def main() -> int:
                 ["keep_up", ccusage],
                 ["page"],
                 ["servers"],
+                ["costs"],
             )
             if _run(command)
         ]

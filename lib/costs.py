@@ -154,9 +154,10 @@ def _daily(
     rows: pd.DataFrame, zone: tzinfo, local: pd.Timestamp, after: pd.Timedelta | None = None
 ) -> "pd.Series[float]":
     """Cost by day before today, from the first day with a call on; `after` a time of day only."""
-    known = rows[rows["at"].notna()]
-    day = buckets(known["at"], "day", zone)
     today = local.tz_localize(None).normalize()
+    # A day more, whatever the clocks did; what is left is looked at closely.
+    known = within(rows, Period(local - pd.Timedelta(days=HISTORY_DAYS + 2), local))
+    day = buckets(known["at"], "day", zone)
     recent = (day < today) & (day >= today - pd.Timedelta(days=HISTORY_DAYS))
     if not recent.any():
         return pd.Series(dtype="float64")
@@ -186,7 +187,7 @@ def over_time(
     at = buckets(known["at"], bucket, zone).rename("at")
     by_column = known[by] if by else pd.Series(measure, index=known.index)
     parts, order = leading(by_column, known[measure], most)
-    sums = known[measure].groupby([at, parts]).sum().unstack(fill_value=0)
+    sums = known[measure].groupby([at, parts], observed=True).sum().unstack(fill_value=0)
     if sums.empty:
         return sums
     steps = {"hour": "h", "day": "D", "week": "W-MON", "month": "MS"}
@@ -202,12 +203,15 @@ def leading(
 
     Before a table is made of them: a thousand projects in ten years of hours don't fit.
     """
-    order = weights.groupby(names).sum().sort_values(ascending=False, kind="stable").index
+    sums = weights.groupby(names, observed=True).sum()
+    order = sums.sort_values(ascending=False, kind="stable").index.astype("object")
     if most is None or len(order) <= most:
         return names, order
     kept = order[: most - 1]
     rest = unused(REST, kept)
-    return names.where(names.isin(kept), rest), kept.append(pd.Index([rest], name=kept.name))
+    return names.astype("object").where(names.isin(kept), rest), kept.append(
+        pd.Index([rest], name=kept.name)
+    )
 
 
 def largest(table: pd.DataFrame, most: int) -> pd.DataFrame:

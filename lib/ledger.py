@@ -5,10 +5,11 @@ quarter hour. A subagent's calls stand with the session that the user started.
 """
 
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
+import numpy as np
 import pandas as pd
 
 from lib.cards import UNTITLED
@@ -187,40 +188,53 @@ _loaded: WeakKeyDictionary[Store, _Loaded] = WeakKeyDictionary()
 def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """`usage` with the columns of `DIMENSIONS`, `title`, `status`; samples left out.
 
-    Both are frames of `lib.frame`, of one store at one moment.
+    Both are frames of `lib.frame`, of one store at one moment. Words are categories, so that a
+    million calls are filtered and grouped by numbers.
     """
-    real = sessions[~sessions["sample"]]
-    known = real.set_index("key")
+    known = sessions[~sessions["sample"]].set_index("key")
     above = tops(known["parent_key"])
-    names = ["agent_label", "project", "spec", "branch", "machine", "title", "status"]
-    of_top = known[names].reindex(above.to_numpy())
-    of_top.index = above.index
-    found = usage[usage["session_key"].isin(known.index)].reset_index(drop=True)
-    keys = found["session_key"]
-    for name in names:
-        found[name] = keys.map(of_top[name])
-    found["top_key"] = keys.map(above)
-    _attribute(found)
+    places = known.index.get_indexer(usage["session_key"])
+    found = usage[places >= 0].reset_index(drop=True)
+    places = places[places >= 0]
+    of_top = known[_OF_TOP].reindex(above.to_numpy())
+    for name in _OF_TOP:
+        found[name] = _words(of_top[name], UNTITLED if name == "title" else NONE).take(places)
+    found["session_key"] = pd.Categorical.from_codes(places, known.index)
+    found["top_key"] = _words(above, NONE).take(places)
+    for name in ("agent", "model"):
+        found[name] = _words(found[name], NONE)
+    is_below = (above.index != above.to_numpy())[places]
+    _attribute(found, is_below)
     found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
-    for column in DIMENSIONS.values():
-        found[column] = found[column].astype("object").fillna(NONE)
-    found["title"] = found["title"].astype("object").fillna(UNTITLED)
     return found
 
 
-def _attribute(rows: pd.DataFrame) -> None:
+_OF_TOP = ["agent_label", "project", "spec", "branch", "machine", "title", "status"]
+
+
+def _words(values: "pd.Series[str]", missing: str) -> pd.Categorical:
+    return pd.Categorical(values.astype("object").fillna(missing))
+
+
+def _attribute(rows: pd.DataFrame, is_below: "np.ndarray[Any, Any]") -> None:
     """Put `subagent`, `skill` and `mcp_server` in place of `attribution`.
 
-    A subagent whose records don't tell what kind it is goes by the name of its tool.
+    A subagent whose records don't tell what kind it is goes by the name of its tool. `is_below`:
+    of each row, whether it is a subagent's.
     """
-    said = rows.pop("attribution")
-    told = {one: msgspec.json.decode(one, type=dict[str, str]) for one in said.dropna().unique()}
-    for column, part in {"subagent": "agent", "skill": "skill", "mcp_server": "mcp_server"}.items():
-        names = {one: parts.get(part) for one, parts in told.items()}
-        rows[column] = said.map(names).astype("object")
-    is_below = rows["session_key"] != rows["top_key"]
-    unnamed = rows["agent_label"].map("{} subagent".format)
-    rows["subagent"] = rows["subagent"].where(rows["subagent"].notna() | ~is_below, unnamed)
+    said = pd.Categorical(rows.pop("attribution"))
+    told = [msgspec.json.decode(one, type=dict[str, str]) for one in said.categories]
+    for column, part in _CAUSES.items():
+        # The last stands for calls of which nothing is told: their code is -1.
+        names = np.array([*(parts.get(part, NONE) for parts in told), NONE], dtype="object")
+        caused = names[said.codes]
+        if part == "agent":
+            unnamed = rows["agent_label"].astype("object").to_numpy() + " subagent"
+            caused = np.where(is_below & (caused == NONE), unnamed, caused)
+        rows[column] = pd.Categorical(caused)
+
+
+_CAUSES = {"subagent": "agent", "skill": "skill", "mcp_server": "mcp_server"}
 
 
 def tops(parents: "pd.Series[str]") -> "pd.Series[str]":
@@ -268,7 +282,8 @@ def grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     found = sums[[*FIGURES, "total_tokens"]].sum()
     found["sessions"] = sums["top_key"].nunique()
     order = ["cost_usd", "total_tokens"]
-    return found.sort_values(order, ascending=False, kind="stable").reset_index()
+    found = found.sort_values(order, ascending=False, kind="stable").reset_index()
+    return found.astype(dict.fromkeys(by, "object"))
 
 
 def is_priced(groups: pd.DataFrame) -> "pd.Series[bool]":

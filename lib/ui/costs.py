@@ -163,7 +163,7 @@ def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
 
 
 def _burn(place: Any, shared: Shared, rows: pd.DataFrame) -> None:
-    keys = set(rows["session_key"])
+    keys = set(rows["session_key"].unique())
     now = state.now_ms()
     hour = costs.spent_after(shared.store, now - HOUR_MS, keys)
     ten_minutes = costs.spent_after(shared.store, now - HOUR_MS // 6, keys)
@@ -185,9 +185,11 @@ def _forecasts(place: Any, rows: pd.DataFrame, choice: Choice) -> None:
     }
     lines: list[str] = []
     value = "–"
+    # What three forecasts look at of a ledger of years.
+    recent = ledger.within(rows, Period(choice.now - pd.Timedelta(days=40), None))
     for name, unit in units.items():
         whole = ledger.current(unit, choice.zone, choice.now)
-        found = costs.forecast(rows, whole, choice.zone, choice.now)
+        found = costs.forecast(recent, whole, choice.zone, choice.now)
         if found is None:
             continue
         value = money(found.expected_usd)
