@@ -193,7 +193,7 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """
     known = sessions[~sessions["sample"]].set_index("key")
     above = tops(known["parent_key"])
-    places = known.index.get_indexer(usage["session_key"])
+    places = known.index.get_indexer(pd.Index(usage["session_key"]))
     found = usage[places >= 0].reset_index(drop=True)
     places = places[places >= 0]
     of_top = known[_OF_TOP].reindex(above.to_numpy())
@@ -212,7 +212,7 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
 _OF_TOP = ["agent_label", "project", "spec", "branch", "machine", "title", "status"]
 
 
-def _words(values: "pd.Series[str]", missing: str) -> pd.Categorical:
+def _words(values: "pd.Series[str]", missing: str) -> "pd.Categorical[str]":
     return pd.Categorical(values.astype("object").fillna(missing))
 
 
