@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from lib.store_schema import SCHEMA, VERSION_TABLE, metadata, schema_version, store_state
 
 _LOCK_SECONDS = 10
-_CACHE_KIB = 16 * 1024
+_CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 4_000
 _MIGRATION_LOCK = 0x51444B
 _BEGIN = "sqlite_begin"
