@@ -38,7 +38,7 @@ ANSWERS = {
     # The afternoons of 13 days cost 0.81: expected are 3.935 + 0.0623.
     "a model": Answer(4.00, "month", "model", golden.SONNET, 3.935, "98%", ["50", "80"]),
     "a branch": Answer(0.36, "day", "branch", "main", 0.18, "50%", ["50"]),
-    "nothing at all": Answer(0.0, "day", None, None, 0.18, "over", ["50", "80", "100"], 1),
+    "nothing at all": Answer(0.0, "day", None, None, 0.18, "over", ["100"], 1),
     # An afternoon of the last 19 days cost 0.14: more than nothing is to be expected.
     "nothing, of what rests": Answer(0.0, "day", "project", "web", 0.0, "0%", ["forecast"]),
     "nothing, of what is not there": Answer(0.0, "day", "project", "gone", 0.0, "0%", []),

@@ -67,3 +67,15 @@ def test_the_groups(sessions: pd.DataFrame, calls: pd.DataFrame) -> None:
     assert (slow["unpriced_sessions"], slow["trend"]) == (1, [0, 1])
     assert pd.isna(slow["cost_usd"])
     assert (slow["projects"], slow["models"]) == (["–"], [golden.HOUSE])
+
+
+def test_a_running_session_is_stuck_a_quarter_of_an_hour_after_it_did_something(
+    golden_store: Store,
+) -> None:
+    # `open` did something last at 11:55 UTC. Its project has three sessions that ended: too few
+    # for an average.
+    for at, expected in (("2026-03-31T12:09", []), ("2026-03-31T12:10", ["stuck"])):
+        rows = load_sessions(golden_store, golden.milliseconds(at)).set_index("key")
+        concerns = rows["concerns"].to_dict()
+        assert concerns.pop(key_of("open")) == expected
+        assert not any(concerns.values())
