@@ -45,13 +45,16 @@ def _made(store: Store, listed: Sequence[Budget]) -> list[Standing]:
 def lately(shared: Shared) -> list[Standing]:
     """The same, looked at every ten seconds for all viewers, and at once when a budget changed."""
     listed = shared.store.budgets.listed()
-    return _lately(shared.store, settings().store_url, repr(listed)) if listed else []
+    if not listed:
+        return []
+    return _lately(shared.store, settings().store_url, repr(listed), shared.access.level == "act")
 
 
 @st.cache_resource(show_spinner=False, ttl=10, max_entries=4)
-def _lately(_store: Store, _url: str, _listed: str) -> list[Standing]:
+def _lately(_store: Store, url: str, listed: str, may_act: bool) -> list[Standing]:  # noqa: ARG001
     found = _made(_store, _store.budgets.listed())
-    budgets.note(_store, found, state.now())
+    if may_act:
+        budgets.note(_store, found, state.now())
     return found
 
 
@@ -236,7 +239,9 @@ def tell(shared: Shared, found: Sequence[Standing]) -> None:
     known = {one.budget.id: one.budget for one in found}
     for event in reversed(shared.store.budgets.events(told, EVENTS_SHOWN)):
         if event.budget_id in known:
-            st.toast(plain(budgets.sentence(event, known[event.budget_id])), icon="💰")
+            st.toast(
+                plain(budgets.sentence(event, known[event.budget_id])), icon="💰", duration="long"
+            )
     st.session_state[_TOLD] = newest
 
 
