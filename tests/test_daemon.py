@@ -143,7 +143,7 @@ def test_it_has_tool_calls_read_by_another_process_that_ends_with_it(
     until(lambda: store.tool_calls.of_session("claude-code:s1"))
     store.close()
     children = _children(process.pid)
-    assert len(children) == 1
+    assert children
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
     assert not any(_alive(pid) for pid in children)
