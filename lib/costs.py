@@ -19,6 +19,8 @@ from lib.store import Store
 HISTORY_DAYS = 28
 """Days before today that a forecast goes by."""
 HOUR_MS = 3_600_000
+WHOLE = "All"
+"""What the sums of a table are called."""
 REST = "Other"
 """What parts are called that are too small to be told apart."""
 SPREAD = 1.2816
@@ -221,6 +223,17 @@ def largest(table: pd.DataFrame, most: int) -> pd.DataFrame:
     kept = table.iloc[:, : most - 1].copy()
     kept[unused(REST, kept.columns)] = table.iloc[:, most - 1 :].sum(axis=1, min_count=1)
     return kept
+
+
+def with_totals(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with the sums of its rows as a last column and of its columns as a last row.
+
+    The sum of nothing but NaN is NaN: what has no price is not 0.
+    """
+    found = table.copy()
+    found[unused(WHOLE, found.columns)] = table.sum(axis=1, min_count=1)
+    found.loc[unused(WHOLE, found.index)] = found.sum(axis=0, min_count=1)
+    return found
 
 
 def unused(name: str, names: Collection[object]) -> str:

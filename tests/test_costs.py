@@ -237,3 +237,11 @@ def test_a_context_grows_call_by_call_and_calls_out_of_order_are_left_out() -> N
     assert list(found["Same*"]) == [10, 30, 20]
     assert list(found["Same"].dropna()) == [7]
     assert list(found.index) == [1, 2, 3]
+
+
+def test_sums_of_a_table_are_its_last_row_and_column() -> None:
+    table = pd.DataFrame({"x": [1.0, float("nan")], "All": [2.0, float("nan")]}, index=["a", "b"])
+    found = costs.with_totals(table)
+    assert list(found.columns) == ["x", "All", "All*"]
+    assert found.to_numpy()[-1].tolist() == [1, 2, 3]
+    assert pd.isna(found.to_numpy()[1]).all()

@@ -28,9 +28,10 @@ def table(rows: pd.DataFrame, by: Dimension) -> None:
         found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
     whole = float(found["cost_usd"].sum())
     found["cost_usd"] = found["cost_usd"].where(ledger.is_priced(found))
-    found["share"] = found["cost_usd"] / whole if whole else 0.0
+    found["share"] = found["cost_usd"] / whole if whole else found["cost_usd"]
     found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
-    found = found[[name for name in _ORDER if name in found]]
+    # The link holds a session's key; a column that is not shown would be exported all the same.
+    found = found[[name for name in _ORDER if name in found and name != "top_key"]]
     st.dataframe(
         found,
         hide_index=True,
@@ -74,10 +75,12 @@ def _columns(by: Dimension) -> dict[str, Any]:
         "total_tokens": "Tokens",
         "unpriced_requests": "Unpriced calls",
     }
-    name = "tool" if by == "tool" else DIMENSIONS[by]
+    names = {"tool": "Tool", "project": "Project", "title": "Title"}
+    if by not in ("tool", "session"):
+        names[DIMENSIONS[by]] = DIMENSION_NAMES[by]
     return {
         **{key: column.NumberColumn(label, format="localized") for key, label in number.items()},
-        name: None if by == "session" else column.TextColumn(DIMENSION_NAMES[by]),
+        **{key: column.TextColumn(label) for key, label in names.items()},
         "cost_usd": column.NumberColumn("Cost", format="dollar"),
         "cache_savings_usd": column.NumberColumn("Saved by cache", format="dollar"),
         "share": column.ProgressColumn("Share of cost", format="percent", min_value=0, max_value=1),
@@ -90,18 +93,28 @@ def pivot(rows: pd.DataFrame, choice: Choice) -> None:
     names = list(DIMENSION_NAMES)
     place = st.container(horizontal=True)
     down = place.selectbox(
-        "Rows", names, index=2, format_func=DIMENSION_NAMES.__getitem__, width=160
+        "Rows",
+        names,
+        index=2,
+        key="rows",
+        bind="query-params",
+        format_func=DIMENSION_NAMES.__getitem__,
+        width=160,
     )
     across = place.selectbox(
-        "Columns", names, index=1, format_func=DIMENSION_NAMES.__getitem__, width=160
+        "Columns",
+        names,
+        index=1,
+        key="columns",
+        bind="query-params",
+        format_func=DIMENSION_NAMES.__getitem__,
+        width=160,
     )
     if down == across or rows.empty:
         st.info("Choose two different dimensions." if down == across else "No model calls here.")
         return
     table = costs.pivot(rows, DIMENSIONS[down], DIMENSIONS[across], choice.measure)
-    whole = table.sum(axis=1, min_count=1)
-    found = costs.largest(table, MOST_COLUMNS)
-    found[costs.unused("All", found.columns)] = whole
+    found = costs.with_totals(costs.largest(table, MOST_COLUMNS))
     found.index.name = costs.unused(DIMENSION_NAMES[down], found.columns)
     form = "dollar" if choice.unit == "usd" else "localized"
     config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}

@@ -106,8 +106,11 @@ def test_every_table_adds_up_to_the_same(store: Store, name: str) -> None:
 
 def test_the_pivot_adds_up_to_the_same(store: Store) -> None:
     (table,) = [table.value for table in run(table="Pivot").dataframe]
-    assert table["All"].sum() == pytest.approx(2.1)
-    assert {"$alpha$", "beta"} == set(table.index)
+    assert list(table.index) == ["$alpha$", "beta", "All"]
+    assert list(table["All"]) == pytest.approx([1.8, 0.3, 2.1])
+    last = dict(zip(table.columns, table.to_numpy()[-1], strict=True))
+    assert last["claude-sonnet-4-5"] == last["All"] == pytest.approx(2.1)
+    assert pd.isna(last["nobody-knows-it"])
 
 
 def test_a_subagent_whose_parent_is_not_known_counts_as_in_the_report(store: Store) -> None:
@@ -123,7 +126,7 @@ def test_names_that_a_page_uses_itself_are_borne_in_a_pivot(store: Store) -> Non
     calls[1].key += "2"
     store.write(Batch(sessions=[project], requests=calls))
     (table,) = [table.value for table in run(table="Pivot").dataframe]
-    assert table["All*"].sum() == pytest.approx(2.1)
+    assert table["All*"].iloc[-1] == pytest.approx(2.1)
     assert {"All", "Project"} <= set(table.columns)
 
 
@@ -178,3 +181,25 @@ def test_what_only_the_board_is_filtered_by_is_not_offered_here_and_kept_for_the
     app.run()
     app.switch_page("pages/sessions.py").run()
     assert app.selectbox(key="filter_range").value == "7d"
+
+
+def test_a_pivot_is_in_the_address(store: Store) -> None:
+    (table,) = [one.value for one in run(table="Pivot", rows="Tool", columns="Subagent").dataframe]
+    assert list(table.index) == ["Claude Code", "All"]
+    assert set(table.columns) == {"–", "Claude Code subagent", "All"}
+
+
+def test_sessions_are_told_with_a_link_and_nothing_that_is_not_shown(store: Store) -> None:
+    (table,) = [one.value for one in run(table="Session").dataframe]
+    assert list(table["link"]) == [
+        "session?session=claude-code%3Adone",
+        "session?session=claude-code%3Alost",
+    ]
+    assert "top_key" not in table
+
+
+def test_what_has_no_price_has_no_share_of_the_cost(store: Store) -> None:
+    (table,) = [one.value for one in run(table="Model").dataframe]
+    shares = table.set_index("model")["share"]
+    assert shares.isna()["nobody-knows-it"]
+    assert shares.sum() == pytest.approx(1)
