@@ -21,7 +21,7 @@ LONGEST_NAME = 80
 COLUMNS = ["month", "tool", "cost_usd", "price_usd", "ratio", "requests", "unpriced_requests"]
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _CLAUDE = "support.claude.com, Using Claude Code with your Pro or Max plan"
-_CHATGPT = "developers.openai.com/codex/pricing"
+_CHATGPT = "theverdict.ai/providers/codex, since OpenAI's own page on Codex names no prices"
 _COPILOT = "docs.github.com, Plans for GitHub Copilot"
 
 
@@ -40,9 +40,9 @@ KNOWN = (
     KnownPlan("claude-code", "Claude Pro", 20, "2026-04", _CLAUDE),
     KnownPlan("claude-code", "Claude Max 5x", 100, "2026-04", _CLAUDE),
     KnownPlan("claude-code", "Claude Max 20x", 200, "2026-04", _CLAUDE),
-    KnownPlan("codex", "ChatGPT Plus", 20, "2026-04", _CHATGPT),
-    KnownPlan("codex", "ChatGPT Pro 5x", 100, "2026-04", _CHATGPT),
-    KnownPlan("codex", "ChatGPT Pro 20x", 200, "2026-04", _CHATGPT),
+    KnownPlan("codex", "ChatGPT Plus", 20, "2026-06", _CHATGPT),
+    KnownPlan("codex", "ChatGPT Pro 5x", 100, "2026-06", _CHATGPT),
+    KnownPlan("codex", "ChatGPT Pro 20x", 200, "2026-06", _CHATGPT),
     KnownPlan("copilot", "GitHub Copilot Pro", 10, "2026-04", _COPILOT),
     KnownPlan("copilot", "GitHub Copilot Pro+", 39, "2026-04", _COPILOT),
     KnownPlan("copilot", "GitHub Copilot Business, a seat", 19, "2026-04", _COPILOT),
