@@ -9,6 +9,12 @@ Prices are those of the `genai-prices` package at the day of the call. What it l
 - Fast mode of Claude Opus 4.6 and 4.7 cost six times as much, 30 and 150 USD, from 7 February
   2026 until it was removed (openrouter.ai/anthropic/claude-opus-4.6-fast, and the release notes
   of 7 February 2026 at docs.factory.ai; the first days' discount is left out).
+- The catalogue knows tiers since October 2026. Where the list price of a model was the same
+  before, so was that of the tier, as far back as OpenAI's pages of priority processing of 2025
+  and 2026 (openai.com/api-priority-processing: GPT-5 and 5.1 2.50 and 20, 5.2 3.50 and 28, 5.4 5
+  and 30 USD; GPT-5.5 12.50 and 75, BerriAI/litellm#28447) and batches at half the price, flex too,
+  bear it out (developers.openai.com/api/docs/pricing as in BerriAI/litellm#25003, and
+  platform.claude.com/docs/en/build-with-claude/batch-processing).
 - Claude answered in the US alone (`inference_geo`) costs 1.1 times as much
   (platform.claude.com/docs/en/manage-claude/data-residency).
 
@@ -19,7 +25,7 @@ Subscriptions, credits and contracts are not known here; these are list prices.
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib.metadata import version
@@ -38,6 +44,7 @@ from genai_prices.types import (
     ModelInfo,
     ModelPrice,
     Provider,
+    StartDateConstraint,
     TieredPrices,
     TimeOfDateConstraint,
 )
@@ -64,6 +71,15 @@ STANDARD = frozenset({None, "", "auto", "default", "global", "not_available", "s
 US_FACTOR = 1.1
 FAST_FACTORS = {"claude-opus-4-6": 6.0, "claude-opus-4-7": 6.0}
 """Fast mode of models that the catalogue has no price of it for: so many times the price."""
+
+TIERS_SINCE = {
+    ("openai", "batch"): date(2024, 4, 15),
+    ("openai", "flex"): date(2025, 4, 17),
+    ("openai", "priority"): date(2025, 8, 7),
+    ("anthropic", "batch"): date(2024, 10, 8),
+}
+"""Tiers that the catalogue knows later than they were sold, and from when on its price of them
+holds, as long as the model's list price is the same."""
 
 UNCOUNTED = ("output_reasoning_mtok", "output_citation_mtok", "requests_kcount")
 """Prices for what no agent's files count apart: a model that has one can't be priced."""
@@ -210,9 +226,9 @@ def _rates(agent: str | None, name: str, moment: int, band: int, terms: Terms) -
     if own is not None and factor is not None and context.get("speed") == "fast":
         del context["speed"]
         factor *= own
-    if factor is None or not all(_has_variant(model, item, at) for item in context.items()):
+    prices = _prices(provider, model, at, context)
+    if factor is None or prices is None:
         return None
-    prices = model.get_prices(at, context)
     base, output = _known(prices, band, "input_mtok"), _known(prices, band, "output_mtok")
     if base is None or output is None or _known(prices, band, *UNCOUNTED) is not None:
         return None
@@ -262,6 +278,26 @@ def _context(provider: Provider, terms: Terms) -> dict[str, str]:
     if speed and speed not in STANDARD:
         context["speed"] = speed
     return context
+
+
+def _prices(
+    provider: Provider, model: ModelInfo, at: datetime, context: dict[str, str]
+) -> ModelPrice | None:
+    """What a call of this context cost at that time; None where that is not known."""
+    if all(_has_variant(model, item, at) for item in context.items()):
+        return model.get_prices(at, context)
+    since = TIERS_SINCE.get((provider.id, *context.values()))
+    if since is None or at.date() < since:
+        return None
+    starts = [
+        datetime.combine(variant.constraint.start_date, datetime.min.time(), UTC)
+        for variant in model.price_variants or ()
+        if variant.when == context and isinstance(variant.constraint, StartDateConstraint)
+    ]
+    known = min((start for start in starts if start > at), default=None)
+    if known is None or model.get_prices(at, {}) != model.get_prices(known, {}):
+        return None
+    return model.get_prices(known, context)
 
 
 def _has_variant(model: ModelInfo, item: tuple[str, str], at: datetime) -> bool:

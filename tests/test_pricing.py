@@ -296,6 +296,36 @@ def test_tier_speed_and_region_change_the_price_or_leave_it_unknown(
     assert pricing.cost_usd(pricing.rates(agent, model, NOON, 0, terms), usage) == expected
 
 
+@pytest.mark.parametrize(
+    ("agent", "model", "tier", "day", "expected"),
+    [
+        # openai.com/api-priority-processing, as it stood in the spring of 2026
+        ("codex", "gpt-5", "priority", "2025-09-15", (2.5, 20)),
+        ("codex", "gpt-5-mini", "priority", "2026-03-20", (0.45, 3.6)),
+        ("codex", "gpt-5.1-codex", "priority", "2026-03-20", (2.5, 20)),
+        ("codex", "gpt-5.2", "priority", "2026-03-20", (3.5, 28)),
+        ("codex", "gpt-5.4", "priority", "2026-03-20", (5, 30)),
+        ("codex", "gpt-5.5", "priority", "2026-05-21", (12.5, 75)),
+        ("codex", "gpt-5.4", "flex", "2026-04-03", (1.25, 7.5)),
+        ("codex", "gpt-5.4", "batch", "2026-04-03", (1.25, 7.5)),
+        ("claude-code", "claude-sonnet-4-6", "batch", "2026-06-01", (1.5, 7.5)),
+        # The list price was another one, or nobody sold the tier yet, or nothing bears it out.
+        ("codex", "gpt-5.6-sol", "priority", "2026-08-01", None),
+        ("claude-code", "claude-opus-4-6", "batch", "2026-03-01", None),
+        ("codex", "gpt-5", "priority", "2025-06-15", None),
+        ("gemini", "gemini-2.5-pro", "batch", "2026-03-01", None),
+        ("codex", "gpt-5.4", "unheard of", "2026-03-20", None),
+    ],
+)
+def test_a_tier_costs_what_it_did_before_the_catalogue_knew_it(
+    agent: str, model: str, tier: str, day: str, expected: tuple[float, float] | None
+) -> None:
+    at = milliseconds(datetime.fromisoformat(day).replace(tzinfo=UTC))
+    found = pricing.rates(agent, model, at, 0, pricing.Terms(tier))
+    told = None if found is None else (found.input * 1e6, found.output * 1e6)
+    assert told == (None if expected is None else pytest.approx(expected))
+
+
 def test_a_price_names_its_source() -> None:
     rates = pricing.rates("codex", "gpt-5", None, 0)
     assert rates is not None

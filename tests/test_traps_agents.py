@@ -97,7 +97,6 @@ class TestCodex:
         )
         first, second = (codex.count(codex.usage(given, 0, 0)) for given in (1_000, 2_000))
         start = [codex.meta(PARENT), codex.context("gpt-5.4")]
-        # The catalogue knows this price since October 2026.
         dated = [{**record, "timestamp": moment(1)} for record in (*start, first, fast, second)]
         rollout(home, PARENT, *dated)
         collect(file_store, home)
