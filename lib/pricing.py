@@ -286,7 +286,7 @@ def _prices(
     """What a call of this context cost at that time; None where that is not known."""
     if all(_has_variant(model, item, at) for item in context.items()):
         return model.get_prices(at, context)
-    since = TIERS_SINCE.get((provider.id, *context.values()))
+    since = TIERS_SINCE.get((provider.id, " ".join(context.values())))
     if since is None or at.date() < since:
         return None
     starts = [
