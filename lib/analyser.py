@@ -59,8 +59,10 @@ class Analyser:
         self._environ = environ
         self._version = 0
         self._marks = store.analyses.marks()
-        self._new: list[tuple[int, str]] = []
-        """Heap of what was never read, by when it was active: the newest first."""
+        self._new: list[tuple[bool, int, str]] = []
+        """Heap of what this process did not read: what never was comes first, then the newest."""
+        self._again: set[str] = set()
+        """What it did read, and what changed since."""
         self._changed: dict[str, Session] = {}
         self._due: dict[str, float] = {}
         """When a session may be read again, on the clock of `time.monotonic`."""
@@ -77,8 +79,11 @@ class Analyser:
         for session in self._store.analyses.readable(self._machine, self._version):
             if session.agent not in ENTRY_SOURCES:
                 continue
-            if session.key not in self._marks and session.key not in self._changed:
-                heapq.heappush(self._new, (-(session.last_activity_at or 0), session.key))
+            if session.key in self._due:
+                self._again.add(session.key)
+            elif session.key not in self._changed:
+                was_read = session.key in self._marks
+                heapq.heappush(self._new, (was_read, -(session.last_activity_at or 0), session.key))
             self._changed[session.key] = session
         self._version = version
 
@@ -106,23 +111,27 @@ class Analyser:
         """Whether nothing is known that is to be read, now or later."""
         return not self._changed
 
+    @property
+    def pause(self) -> float:
+        """Seconds after which another step is worth it, where one has just read nothing."""
+        rest = self._rested - time.monotonic() if self._new else _LOOK_SECONDS
+        return min(max(rest, 0.0), _LOOK_SECONDS)
+
     def write(self) -> None:
         """Store what was found. Raises StoreError; then it is still to be stored."""
         self._store.tool_calls.replace(self._found)
         self._found, self._held = [], 0
 
     def _next(self, paced: bool) -> Session | None:
-        while self._new:
-            _, key = heapq.heappop(self._new)
-            if key in self._changed:
-                return self._changed.pop(key)
         now = time.monotonic()
-        if not self._changed or (paced and now < self._rested):
-            return None
-        key = min(self._changed, key=lambda one: self._due.get(one, 0.0))
-        if paced and now < self._due.get(key, 0.0):
-            return None
-        return self._changed.pop(key)
+        if not self._new or self._new[0][0]:
+            if paced and now < self._rested:
+                return None
+            again = min(self._again, key=self._due.__getitem__, default=None)
+            if again is not None and not (paced and now < self._due[again]):
+                self._again.remove(again)
+                return self._changed.pop(again)
+        return self._changed.pop(heapq.heappop(self._new)[2]) if self._new else None
 
     def _read(self, session: Session) -> bool:
         """Read a transcript; return whether there was anything new in it."""
@@ -192,7 +201,7 @@ def _follow(store: Store, machine: str, parent: int) -> None:
         if worked or not analyser.is_done:
             busy_at = time.monotonic()
         if not worked:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(analyser.pause)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -52,13 +52,18 @@ class AnalyserProcess:
         if version == self._seen or time.monotonic() < self._not_before:
             return
         self._latest = self._seen
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "lib.analyser", "--parent", str(os.getpid())],
-            cwd=PROJECT_FOLDER,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "lib.analyser", "--parent", str(os.getpid())],
+                cwd=PROJECT_FOLDER,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            # The daemon's own reading goes on without it.
+            log.warning("the analyser could not be started: %s", error)
+            self._not_before = time.monotonic() + RETRY_SECONDS
 
     def close(self) -> None:
         """End the process, whatever it is at: what it writes is whole or not there."""

@@ -167,6 +167,33 @@ def test_what_is_read_again_waits_for_its_rest(
     assert "Edit" in outcomes(file_store)
 
 
+def test_one_that_starts_anew_comes_to_what_changed_before_what_did_not(
+    file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [Claude(tmp_path, f"{number}{ONE[1:]}") for number in range(5)]
+    for number, one in enumerate(made):
+        one.prompt("Go", number).use("Bash", 10 + number)
+    collect(file_store, tmp_path)
+    passed(file_store, tmp_path)
+    made[0].use("Edit", 60)
+    collect(file_store, tmp_path)
+    anew = Analyser(file_store, "here", {"HOME": str(tmp_path)})
+    anew.note()
+    assert anew.step()
+    assert "Edit" in outcomes(file_store)
+    # What is only looked at keeps the others waiting for no whole second.
+    assert not anew.is_done
+    assert anew.pause < 1
+    made[0].use("Write", 70)
+    collect(file_store, tmp_path)
+    anew.note()
+    later = time.monotonic() + analyser.SHORTEST_REST_SECONDS + 1
+    monkeypatch.setattr(analyser.time, "monotonic", lambda: later)
+    assert anew.step()
+    assert "Write" in outcomes(file_store)
+    assert not anew.is_done
+
+
 def test_sessions_of_other_machines_are_left_alone(
     session: Claude, file_store: Store, tmp_path: Path
 ) -> None:
@@ -230,6 +257,23 @@ def test_a_process_of_its_own_keeps_up_and_ends_at_once_when_told(
     process.close()
     assert time.monotonic() - began < 3
     assert process._process is None
+
+
+def test_a_process_that_can_not_be_started_is_told_and_tried_again_later(
+    session: Claude,
+    file_store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    collect(file_store, tmp_path)
+    monkeypatch.setattr(analyser_process.sys, "executable", str(tmp_path / "gone"))
+    kept = AnalyserProcess(file_store, Settings(f"sqlite:///{tmp_path}/store.db", tmp_path, "here"))
+    kept.tend()
+    kept.tend()
+    kept.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "gone" in caplog.text
 
 
 def test_a_killed_one_is_followed_by_another_after_a_while(
