@@ -6,7 +6,7 @@ from lib import ledger
 from lib.ledger import Dimension
 from lib.selection import narrowed
 from lib.store import StoreError
-from lib.ui import budgets, cost_charts, cost_tables, costs, plans, selection, state
+from lib.ui import budgets, cost_charts, cost_tables, cost_tools, costs, plans, selection, state
 
 shared = state.shared()
 st.title("Costs")
@@ -52,6 +52,9 @@ drawn = {
     "When": lambda: cost_charts.when(in_period, choice, selected),
     "Cache": lambda: cost_charts.cache(in_period, choice, selected),
     "Context": lambda: cost_charts.context(shared, in_period, choice, selected),
+    "Tools": lambda: cost_tools.tools(
+        shared, narrowed(rows, selected, choice.zone, but="span"), selected.span or choice.period
+    ),
     "Five-hour windows": lambda: cost_charts.five_hours(rows, choice, selected),
 }
 tabs = st.tabs(list(drawn), key="chart", on_change="rerun", bind="query-params")

@@ -133,7 +133,7 @@ def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
     metric(
         first[1],
         "Tokens",
-        f"{found.total_tokens:,}",
+        _short(found.total_tokens),
         change("total_tokens"),
         f"in {found.input_tokens:,} · out {found.output_tokens:,} · cache read "
         f"{found.cache_read_tokens:,} · cache write {found.cache_write_tokens:,}",
@@ -211,6 +211,11 @@ def metric(
     card.metric(label, as_text(value), delta, delta_color="off")
     if note:
         card.caption(as_text(note))
+
+
+def _short(tokens: int) -> str:
+    # More digits don't fit into a card; the tables tell them all.
+    return f"{tokens:,}" if tokens < 10**9 else f"{tokens / 10**9:,.2f} bn"
 
 
 def _money(amount: float | None) -> str:

@@ -14,6 +14,7 @@ from lib.model import Request, Session
 from lib.store import Batch, Store
 from lib.ui import exports, state
 from lib.ui.costs import DIMENSION_NAMES
+from tests.tool_rows import call, found
 from tests.ui.test_app import TOP, now_ms
 
 
@@ -203,3 +204,12 @@ def test_what_has_no_price_has_no_share_of_the_cost(store: Store) -> None:
     shares = table.set_index("model")["share"]
     assert shares.isna()["nobody-knows-it"]
     assert shares.sum() == pytest.approx(1)
+
+
+def test_the_tools_whose_results_fill_the_context_are_shown(store: Store) -> None:
+    calls = [call("1", "claude-code:done", at=now_ms() - 1_000, result_characters=700)]
+    store.tool_calls.replace([found("claude-code:done", *calls)])
+    tables = [one.value for one in run(chart="Tools", period="Today").dataframe]
+    told = next(one for one in tables if "result_characters" in one)
+    assert told[["tool", "result_characters"]].to_numpy().tolist() == [["Bash", 700]]
+    assert any("tells of a tool" in one.value for one in run(chart="Tools", q="lost").info)
