@@ -130,11 +130,16 @@ class Forecast(NamedTuple):
 def forecast(rows: pd.DataFrame, whole: Period, zone: tzinfo, now: pd.Timestamp) -> Forecast | None:
     """The cost of `whole`, a period that holds `now`, at its end; None without any history.
 
+    None, too, where no call that it would go by has a known price.
+
     What was spent, and for the rest of today and each day to come what such a time of day and
     such a day cost on average in the last four weeks, days without any work included. Days vary
     independently of each other, so the spread grows with the root of their number.
     """
     if whole.start is None or whole.end is None:
+        return None
+    since = min(whole.start, now - pd.Timedelta(days=HISTORY_DAYS))
+    if known_usd(within(rows, Period(since, now))) is None:
         return None
     local = now.tz_convert(zone)
     spent = float(within(rows, Period(whole.start, now))["cost_usd"].sum())

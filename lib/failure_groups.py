@@ -28,8 +28,9 @@ class Headline(NamedTuple):
     """None where sessions failed and the price of none is known."""
     unpriced_sessions: int
     """Failed ones of whose cost some or all is not known."""
-    lost_ms: float
-    """How long the failed sessions took, of those whose duration is known."""
+    lost_ms: float | None
+    """How long the failed sessions took, of those whose duration is known; None where that of
+    none is."""
 
 
 def ended(sessions: pd.DataFrame, calls: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -82,12 +83,13 @@ def headline(over: pd.DataFrame) -> Headline:
     """The figures of what `ended` gives."""
     lost = failed(over)
     cost = lost["whole_cost_usd"].sum(min_count=1) if len(lost) else 0.0
+    took = lost["duration_ms"].sum(min_count=1) if len(lost) else 0.0
     return Headline(
         failed=len(lost),
         share=len(lost) / len(over) if len(over) else None,
         cost_usd=None if pd.isna(cost) else float(cost),
         unpriced_sessions=int(lost["unpriced"].sum()),
-        lost_ms=float(lost["duration_ms"].sum()),
+        lost_ms=None if pd.isna(took) else float(took),
     )
 
 
@@ -128,7 +130,8 @@ def groups(lost: pd.DataFrame, retried: set[str], zone: tzinfo) -> pd.DataFrame:
     `signature`, `class`, `text`, `sessions` (how many), `projects`, `tools`, `models` (lists),
     `first_seen`, `last_seen`, `trend` (how many by day in `zone`, up to the newest failure of
     all, at most 30 days), `cost_usd` (NaN where unknown for all), `unpriced_sessions`,
-    `lost_ms`, `cured` (share of them in `retried`, 0 to 1), `example` (the newest message).
+    `lost_ms` (NaN likewise), `cured` (share of them in `retried`, 0 to 1), `example` (the newest
+    message).
     """
     in_order = lost.sort_values("at", kind="stable").assign(
         cured=lost["key"].isin(list(retried)).astype("float64")
@@ -141,7 +144,7 @@ def groups(lost: pd.DataFrame, retried: set[str], zone: tzinfo) -> pd.DataFrame:
             "sessions": by.size(),
             "cost_usd": by["whole_cost_usd"].sum(min_count=1),
             "unpriced_sessions": by["unpriced"].sum().astype("int64"),
-            "lost_ms": by["duration_ms"].sum(),
+            "lost_ms": by["duration_ms"].sum(min_count=1),
             "cured": by["cured"].mean(),
             "first_seen": by["at"].min(),
             "last_seen": by["at"].max(),

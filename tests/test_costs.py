@@ -105,6 +105,14 @@ def test_without_any_history_there_is_no_forecast() -> None:
     assert costs.forecast(a_ledger({"at": "2026-03-10T09", "cost_usd": 4}), MARCH, UTC, NOW) is None
 
 
+def test_without_any_known_price_there_is_no_forecast() -> None:
+    past = [{"at": f"2026-03-0{day}T09", "unpriced_requests": 1} for day in range(1, 10)]
+    assert costs.forecast(a_ledger(*past), MARCH, UTC, NOW) is None
+    found = costs.forecast(a_ledger(*past, {"at": "2026-03-05T09", "cost_usd": 6}), MARCH, UTC, NOW)
+    assert found is not None
+    assert found.spent_usd == 6
+
+
 def test_cost_over_time_has_every_bucket_and_the_largest_part_first() -> None:
     rows = a_ledger(
         {"at": "2026-03-01T23:30", "model": "small", "cost_usd": 1},

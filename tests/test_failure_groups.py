@@ -103,6 +103,13 @@ def test_an_unpriced_call_of_a_subagent_makes_the_cost_of_its_session_incomplete
     assert (found.cost_usd, found.unpriced_sessions) == (5, 1)
 
 
+def test_durations_that_nobody_knows_come_to_no_zero() -> None:
+    ended = over(sessions_frame(lost("a", "boom", duration_ms=None)))
+    assert failure_groups.headline(ended).lost_ms is None
+    found = failure_groups.groups(failure_groups.failed(ended), set(), UTC)
+    assert found["lost_ms"].isna().all()
+
+
 def test_without_sessions_there_are_no_groups_and_no_share() -> None:
     nothing = over(sessions_frame())
     assert failure_groups.headline(nothing).share is None

@@ -169,7 +169,7 @@ def _notes(standing: Standing) -> list[str]:
         crossed = ", more than the budget" if standing.crosses else ""
         notes.append(f"forecast {money(found.expected_usd)} ({spread}){crossed}")
     else:
-        notes.append("no day of work yet to forecast by")
+        notes.append("no day of priced work yet to forecast by")
     if standing.unpriced_requests:
         notes.append(f"{counted(standing.unpriced_requests, 'call')} unpriced, not in the sum")
     if not standing.known:

@@ -170,7 +170,9 @@ def context(shared: Shared, rows: pd.DataFrame, choice: Choice, chosen: Selectio
 
 def five_hours(rows: pd.DataFrame, choice: Choice, chosen: Selection) -> None:
     """Windows of five hours. `rows`: of all time, since a window may begin before the period."""
-    found = windows.windows(narrowed(rows, chosen, choice.zone, but="span"))
+    rows = narrowed(rows, chosen, choice.zone, but="span")
+    found = windows.windows(rows)
+    found["cost_usd"] = found["cost_usd"].where(ledger.is_priced(found))
     now = choice.now
     window = windows.active(found, now)
     places = st.columns(3)

@@ -26,7 +26,7 @@ def table(rows: pd.DataFrame, by: Dimension) -> None:
         found.insert(2, "tool", found["top_key"].map(about["agent_label"]))
         found.insert(3, "project", found["top_key"].map(about["project"]))
         found["link"] = [f"session?session={quote(key, safe='')}" for key in found["top_key"]]
-    whole = float(found["cost_usd"].sum())
+    whole = costs.known_usd(found)
     found["cost_usd"] = found["cost_usd"].where(ledger.is_priced(found))
     found["share"] = found["cost_usd"] / whole if whole else found["cost_usd"]
     found = found.rename(columns={"agent_label": "tool"} if by == "tool" else {})
@@ -43,7 +43,8 @@ def table(rows: pd.DataFrame, by: Dimension) -> None:
     also = f" · {unpriced:,} calls unpriced" if unpriced else ""
     st.caption(
         as_text(
-            f"All {len(found):,}: {money(whole)} · {int(found['total_tokens'].sum()):,} tokens · "
+            f"All {len(found):,}: {'unpriced' if whole is None else money(whole)} · "
+            f"{int(found['total_tokens'].sum()):,} tokens · "
             f"{int(found['requests'].sum()):,} calls{also}"
         )
     )

@@ -106,7 +106,9 @@ def choose(rows: pd.DataFrame) -> Choice:
 
 def _length(rows: pd.DataFrame, period: Period, now: pd.Timestamp) -> pd.Timedelta:
     start = period.start if period.start is not None else rows["at"].min()
-    end = now if period.end is None else min(now, period.end)
+    # A machine's clock may have been ahead.
+    last = max([now, *rows["at"].dropna().nlargest(1)])
+    end = last if period.end is None else min(now, period.end)
     return end - start if pd.notna(start) else pd.Timedelta(0)
 
 
@@ -144,6 +146,7 @@ def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
     share = "–" if found.cache_share is None else f"{found.cache_share:.1%}"
     saved = found.cache_savings_usd
     told = f"saved {money(saved)}" if saved >= 0 else f"cost {money(-saved)} more than it saved"
+    told = told if found.cost_usd is not None else "what it saved is unpriced"
     metric(first[3], "Read from cache", share, None, told)
     second = st.columns(4)
     completed = f"{found.completed_sessions:,} completed"
@@ -195,7 +198,7 @@ def _forecasts(place: Any, rows: pd.DataFrame, choice: Choice) -> None:
         value = money(found.expected_usd)
         spread = f"{money(found.low_usd)} to {money(found.high_usd)}"
         lines.append(f"{name}: {value} ({spread})")
-    told = " · ".join(lines) or "no day of work yet to go by"
+    told = " · ".join(lines) or "no day of priced work yet to go by"
     metric(place, "Forecast for the month", value, None, told)
 
 

@@ -89,7 +89,7 @@ def figures(shown: Shown) -> None:
         "Failed sessions": ("failed", f"{found.failed:,}", ""),
         "Of those that ended": ("", "–" if found.share is None else f"{found.share:.1%}", ""),
         "Cost lost": ("cost_usd", _money(found.cost_usd), unpriced),
-        "Time lost": ("lost_ms", f"{found.lost_ms / HOUR_MS:,.1f} h", ""),
+        "Time lost": ("lost_ms", _hours(found.lost_ms), ""),
     }
     for place, (label, (name, value, note)) in zip(st.columns(4), told.items(), strict=True):
         card = place.container(border=True, height="stretch", gap="xsmall")
@@ -110,6 +110,10 @@ def _delta(name: str, found: Headline, earlier: Headline | None) -> str | None:
 
 def _money(amount: float | None) -> str:
     return "unpriced" if amount is None else money(amount)
+
+
+def _hours(milliseconds: float | None) -> str:
+    return "unknown" if milliseconds is None else f"{milliseconds / HOUR_MS:,.1f} h"
 
 
 def selected() -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from lib import ledger, plans
+from lib import costs, ledger, plans
 from lib.cards import money
 from lib.model_notes import Plan
 from lib.plans import KNOWN, KnownPlan
@@ -103,11 +103,12 @@ def _figures(rows: pd.DataFrame, listed: Sequence[Plan]) -> None:
             "unpriced_requests": column.NumberColumn("Unpriced calls", format="localized"),
         },
     )
-    cost, price = float(table["cost_usd"].sum()), float(table["price_usd"].sum())
-    times = f", {cost / price:.2f} times the price" if price else ""
+    cost, price = costs.known_usd(table), float(table["price_usd"].sum())
+    times = f", {cost / price:.2f} times the price" if price and cost is not None else ""
     unpriced = int(table["unpriced_requests"].sum())
     also = f" · {counted(unpriced, 'call')} unpriced, not in the sum" if unpriced else ""
-    told = f"All {counted(len(table), 'row')}: {money(cost)} against {money(price)}{times}{also}"
+    known = "unpriced" if cost is None else money(cost)
+    told = f"All {counted(len(table), 'row')}: {known} against {money(price)}{times}{also}"
     st.caption(plain(told))
     exports(table, "plans")
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib import daemon, report
 from lib.model import Request, Session
+from lib.model_notes import Plan
 from lib.store import Batch, Store
 from lib.ui import exports, state
 from lib.ui.costs import DIMENSION_NAMES
@@ -170,6 +171,37 @@ def test_the_active_window_of_five_hours_is_told(store: Store) -> None:
     metrics = {one.label: one.value for one in run(chart="Five-hour windows").metric}
     assert "min left" in metrics["Active window"]
     assert metrics["Spent in it"] == "\\$2.10"
+
+
+def test_the_active_window_shows_one_selection_in_all_its_figures(store: Store) -> None:
+    app = run(chart="Five-hour windows", only="claude-code:done")
+    assert figure(app, "Spent in it") == "\\$1.80"
+    assert any(one.value.startswith("200,000 tokens") for one in app.caption)
+
+
+def test_where_no_call_has_a_price_nothing_on_the_page_is_zero_dollars(store: Store) -> None:
+    store.remove_machine("")
+    call = a_call("done", model="nobody-knows-it", input_tokens=7)
+    call.at = now_ms() - 3 * 86_400_000
+    later = a_call("done", number=2, model="nobody-knows-it", input_tokens=7)
+    store.write(Batch(sessions=[a_session("done", turn="idle")], requests=[call, later]))
+    store.plans.save(
+        Plan(id="p", agent="claude-code", name="Max", price_usd=9, since="2026-01", by="me", at=0)
+    )
+    app = run(chart="Five-hour windows")
+    shown = [str(one.value) for one in app.caption]
+    shown += [str(one.value) for one in app.metric if one.label != "Spent on failed ones"]
+    assert [one for one in shown if "$0.00" in one] == []
+    assert figure(app, "Forecast for the month") == "–"
+
+
+def test_a_call_of_a_clock_that_was_ahead_makes_no_million_bars(store: Store) -> None:
+    ahead = a_call("done", number=9, input_tokens=7)
+    ahead.at = now_ms() + 70 * 365 * 86_400_000
+    store.write(Batch(requests=[ahead]))
+    app = run(period="All time")
+    (bucket,) = [one for one in app.selectbox if one.label == "By"]
+    assert bucket.value == "month"
 
 
 def test_what_only_the_board_is_filtered_by_is_not_offered_here_and_kept_for_there(
