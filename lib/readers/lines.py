@@ -29,6 +29,8 @@ TOO_LONG = "line over 16 MiB"
 ONLY_NUL = "NUL bytes"
 MAXIMUM_SKIPS_KEPT = 20
 _FINGERPRINT_BYTES = 256
+_MARK = b"\xef\xbb\xbf"
+"""What editors and shells of Windows put before UTF-8."""
 _NULS = re.compile(rb"\0*")
 
 Consume = Callable[[bytearray, int, int], str | None]
@@ -149,7 +151,7 @@ class Increment:
         consume: Consume,
         openers: tuple[bytes, ...],
     ) -> None:
-        """Take a line that yielded no facts as it stands: empty, begun by NULs, two in one.
+        """Take a line that yielded no facts as it stands: empty, begun by NULs or a mark, two in one.
 
         What was refused for its content is not consumed again: it may have counted in part.
         """
@@ -157,7 +159,10 @@ class Increment:
         if start == end or (end - start == 1 and buffer[start] == 13):
             return
         yielded: str | None = reason
-        if buffer[start] == 0:
+        if buffer.startswith(_MARK, start, end):
+            start += len(_MARK)
+            yielded = _consumed(consume, buffer, start, end)
+        elif buffer[start] == 0:
             start = cast(re.Match[bytes], _NULS.match(buffer, start, end)).end()
             yielded = _consumed(consume, buffer, start, end) if start < end else ONLY_NUL
         if yielded == NOT_JSON:
