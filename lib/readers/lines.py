@@ -151,7 +151,7 @@ class Increment:
         consume: Consume,
         openers: tuple[bytes, ...],
     ) -> None:
-        """Take a line that yielded no facts as it stands: empty, begun by NULs or a mark, two in one.
+        """Take a line that yielded no facts as it stands: empty, begun by NULs or a mark, two.
 
         What was refused for its content is not consumed again: it may have counted in part.
         """
