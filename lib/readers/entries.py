@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lib.entries import Each, Reading
 from lib.readers import (
@@ -26,13 +26,21 @@ from lib.readers.databases import status_of
 Mark = tuple[int, int, int, int]
 
 
+class Entries(Protocol):
+    """The newest entries of a session: its file, its key, how many; or, where somebody takes
+    them as they are read, the entries from there on to the end. Raises OSError when the file
+    can't be opened or read; never for what is in it.
+    """
+
+    def __call__(
+        self, path: Path, session_key: str, limit: int, each: Each | None = None
+    ) -> Reading: ...
+
+
 class EntrySource(NamedTuple):
     """How the files of one agent become entries."""
 
-    entries: Callable[[Path, str, int, Each | None], Reading]
-    """The newest entries of a session: its file, its key, how many; or, where somebody takes
-    them as they are read, the entries from there on to the end. Raises OSError when the file
-    can't be opened or read; never for what is in it."""
+    entries: Entries
     file_of: Callable[[Path], Path] = lambda path: path
     """The file in which the conversation is, of the session's file."""
 
