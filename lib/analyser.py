@@ -51,13 +51,17 @@ class Analyser:
         machine: str,
         environ: Mapping[str, str],
         check: Callable[[], None] = lambda: None,
+        since: int = 0,
     ) -> None:
-        """`check` is called with every record that is read, and may raise SystemExit."""
+        """`check` is called with every record that is read, and may raise SystemExit.
+
+        `since`: a version of the store; what did not change after it is not looked at.
+        """
         self._store = store
         self._check = check
         self._machine = machine
         self._environ = environ
-        self._version = 0
+        self._version = since
         self._marks = store.analyses.marks()
         self._new: list[tuple[bool, int, str]] = []
         """Heap of what this process did not read: what never was comes first, then the newest."""
@@ -185,14 +189,14 @@ def read_all(
     analyser.write()
 
 
-def _follow(store: Store, machine: str, parent: int) -> None:
+def _follow(store: Store, machine: str, parent: int, since: int) -> None:
     """Read what changes until nothing has for a while, or the process `parent` ends."""
 
     def check() -> None:
         if os.getppid() != parent:
             raise SystemExit(0)
 
-    analyser = Analyser(store, machine, os.environ, check)
+    analyser = Analyser(store, machine, os.environ, check, since)
     busy_at = time.monotonic()
     while time.monotonic() - busy_at < IDLE_SECONDS:
         check()
@@ -209,6 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.analyser", description=__doc__)
     # Told by the parent: it may end before there is time to ask who it was.
     parser.add_argument("--parent", type=int, default=os.getppid(), help="end with this process")
+    parser.add_argument("--since", type=int, default=0, help="a version that was seen whole")
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
@@ -220,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         store = Store.open(config.store_url)
         try:
-            _follow(store, config.machine, options.parent)
+            _follow(store, config.machine, options.parent, options.since)
         finally:
             store.close()
     except StoreError as error:

@@ -52,9 +52,11 @@ class AnalyserProcess:
         if version == self._seen or time.monotonic() < self._not_before:
             return
         self._latest = self._seen
+        told = {"--parent": os.getpid(), "--since": self._seen}
+        words = [str(word) for pair in told.items() for word in pair]
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lib.analyser", "--parent", str(os.getpid())],
+                [sys.executable, "-m", "lib.analyser", *words],
                 cwd=PROJECT_FOLDER,
                 env=self._environ,
                 stdin=subprocess.DEVNULL,

@@ -194,6 +194,23 @@ def test_one_that_starts_anew_comes_to_what_changed_before_what_did_not(
     assert not anew.is_done
 
 
+def test_what_did_not_change_since_a_version_that_was_seen_is_not_looked_at(
+    session: Claude, file_store: Store, tmp_path: Path, process: AnalyserProcess
+) -> None:
+    Claude(tmp_path, OTHER).prompt("Go").use("Glob", 10)
+    collect(file_store, tmp_path)
+    seen = file_store.version()
+    anew = Analyser(file_store, "here", {"HOME": str(tmp_path)}, since=seen)
+    anew.note()
+    assert anew.is_done
+    session.use("Edit", 30)
+    collect(file_store, tmp_path)
+    process._seen = seen
+    process.tend()
+    until(lambda: outcomes(file_store))
+    assert set(outcomes(file_store)) == {"Bash", "Read", "Edit"}
+
+
 def test_sessions_of_other_machines_are_left_alone(
     session: Claude, file_store: Store, tmp_path: Path
 ) -> None:
