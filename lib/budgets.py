@@ -37,6 +37,8 @@ _LONGEST_PERIOD = pd.Timedelta(days=32)
 _CENT_OF_A_CENT = 1e-6
 """Sums of floats are never exact."""
 _PATIENCE = 10
+_LATE = pd.Timedelta(minutes=5)
+"""How long after the end of a period its last calls may be looked at."""
 
 
 class Standing(NamedTuple):
@@ -238,7 +240,17 @@ def check(store: Store) -> list[BudgetEvent]:
         return []
     moment = time.time_ns() // 1_000_000
     now = pd.Timestamp(moment, unit="ms", tz="UTC")
-    return note(store, standings(ledger.load(store, moment), budgets, now), now)
+    rows = ledger.load(store, moment)
+    found = note(store, standings(rows, budgets, now), now)
+    # What the last calls of a period crossed is seen when the next one has begun.
+    before = now - _LATE
+    left = [
+        one
+        for one in budgets
+        if one.at < _milliseconds(before) and current(one, before) != current(one, now)
+    ]
+    late = [event for one in standings(rows, left, before) for event in crossed(one, before)]
+    return store.budgets.note([one for one in late if one.kind != "forecast"]) + found
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 from lib import budgets, ledger
 from lib.budgets import LEVELS, Standing
 from lib.ledger import DIMENSIONS
+from lib.model import Request, Session
 from lib.model_notes import Budget
 from lib.report import Scope, grouped_report
-from lib.store import Store
+from lib.store import Batch, Store
 from tests.ledger_rows import a_ledger, sessions_frame, usage_frame
 from tests.trees import Claude
 
@@ -305,3 +307,29 @@ def test_the_command_notes_what_was_crossed(tmp_path: Path) -> None:
         run("lib.budgets")
     assert [one.kind for one in store.budgets.events()] == ["100"]
     store.close()
+
+
+def test_what_the_last_call_of_a_day_crosses_is_told_after_midnight_and_once(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = pd.Timestamp("2026-03-10T23:59:50Z")
+    call = Request(
+        key="1",
+        session_key="claude-code:a",
+        owner_rank="0",
+        at=late.value // 10**6,
+        model="claude-sonnet-4-5",
+        input_tokens=1_000_000,
+    )
+    session = Session(key="claude-code:a", agent="claude-code", session_id="a")
+    file_store.write(Batch(sessions=[session], requests=[call]))
+    known = Budget(
+        id="b", name="b", amount_usd=2, period="day", time_zone="UTC", by="me", at=late.value
+    )
+    new = msgspec.structs.replace(known, id="new")
+    for budget, at in ((known, late - pd.Timedelta(days=3)), (new, late)):
+        file_store.budgets.save(msgspec.structs.replace(budget, at=at.value // 10**6))
+    monkeypatch.setattr(budgets.time, "time_ns", lambda: (late + pd.Timedelta(seconds=30)).value)
+    told = [(one.budget_id, one.kind) for one in budgets.check(file_store)]
+    assert told == [("b", "50"), ("b", "80"), ("b", "100")]
+    assert budgets.check(file_store) == []
