@@ -8,9 +8,10 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from lib.settings import PROJECT_FOLDER, Settings
 from lib.store import Store
@@ -26,6 +27,8 @@ LONGEST_MESSAGE = 500
 
 class _Look(NamedTuple):
     process: "subprocess.Popen[bytes]"
+    said: IO[bytes]
+    """A file: a pipe that is full would stop whoever writes into it."""
     since: float
 
 
@@ -58,7 +61,8 @@ class BudgetWatch:
         """End what is under way; whoever looks next notes the same."""
         if self._look is not None:
             self._look.process.kill()
-            self._look.process.communicate()
+            self._look.process.wait()
+            self._look.said.close()
             self._look = None
 
     def _start_if_needed(self) -> None:
@@ -67,6 +71,7 @@ class BudgetWatch:
         if seen is None or seen == self._seen:
             return
         self._seen = seen
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the look is over
         try:
             process = subprocess.Popen(
                 self._command,
@@ -74,12 +79,13 @@ class BudgetWatch:
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=said,
             )
         except OSError as error:
+            said.close()
             self._failed(str(error))
             return
-        self._look = _Look(process, time.monotonic())
+        self._look = _Look(process, said, time.monotonic())
 
     def _attend(self, look: _Look) -> _Look | None:
         status = look.process.poll()
@@ -87,7 +93,10 @@ class BudgetWatch:
             return look
         if status is None:
             look.process.kill()
-        _, said = look.process.communicate()
+            look.process.wait()
+        with look.said as file:
+            file.seek(0)
+            said = file.read()
         if status is None:
             self._failed(f"it took longer than {LONGEST_SECONDS:.0f} seconds")
         elif status != 0:

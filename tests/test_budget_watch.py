@@ -116,3 +116,12 @@ def test_a_look_that_hangs_is_ended_and_none_outlives_the_daemon(
         assert "longer" in caplog.text
     slow.close()
     assert not psutil.pid_exists(pid)
+
+
+def test_a_look_that_says_very_much_ends_all_the_same(
+    file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget_watch, "PAUSE_SECONDS", 0)
+    file_store.budgets.save(a_budget())
+    watched = Watched(file_store, tmp_path, f"import sys; sys.stderr.write('y' * 10**6)\n{WORK}")
+    assert watched.go() == 1
