@@ -49,8 +49,8 @@ class Actions:
     def request(self, asked: Action) -> bool:
         """Note an action, or one that was refused at once; return whether its id is new.
 
-        Two viewers may ask in the same instant: where the same is under way already for the
-        session, what is noted is a refusal.
+        Two viewers may ask in the same instant: where the last thing asked of the session is the
+        same, and not done yet, what is noted is a refusal.
         """
         with writing(self._engine) as connection:
             version = next_version(connection)
@@ -173,8 +173,11 @@ def _conditions(wanted: ActionFilter) -> list[ColumnElement[bool]]:
 
 
 def _is_under_way(connection: Connection, asked: Action) -> bool:
+    """Whether the last thing that was asked of the session, and is not done, is the same."""
     if asked.session_key is None:
         return False
-    same = [action.c.session_key == asked.session_key, action.c.kind == asked.kind]
-    open_ones = select(action.c.id).where(*same, action.c.state.in_(OPEN))
-    return connection.execute(open_ones).first() is not None
+    open_ones = select(action.c.kind).where(
+        action.c.session_key == asked.session_key, action.c.state.in_(OPEN)
+    )
+    newest = open_ones.order_by(action.c.at.desc(), action.c.id.desc()).limit(1)
+    return connection.execute(newest).scalar() == asked.kind

@@ -62,7 +62,7 @@ def over_time(
     def take(before: Selection, points: Points) -> Selection:
         starts = [pd.Timestamp(point["x"]) for point in points if point.get("x")]
         if not starts:
-            return before._replace(span=None)
+            return before
         span = span_of(starts, _STEPS[choice.bucket], choice.zone, choice.period)
         return before._replace(span=span)
 

@@ -15,7 +15,7 @@ from lib.failure_notes import GroupState
 from lib.failures import error_words
 from lib.ledger import Period
 from lib.model_notes import FailureNote
-from lib.ui import periods, state
+from lib.ui import address, periods, state
 from lib.ui.costs import HOUR_MS, as_text
 from lib.ui.exports import exports
 from lib.ui.servers import counted
@@ -118,7 +118,7 @@ def _hours(milliseconds: float | None) -> str:
 
 def selected() -> str | None:
     """The signature of the group that the address names."""
-    return st.query_params.get(GROUP)
+    return next(iter(address.values(GROUP)), None)
 
 
 def groups(shown: Shown) -> pd.DataFrame:
@@ -165,10 +165,7 @@ def _table(listed: pd.DataFrame) -> None:
 
     def note_selection() -> None:
         picked = st.session_state[key]["selection"]["rows"]
-        if picked and picked[0] < len(signatures):
-            st.query_params[GROUP] = signatures[picked[0]]
-        elif GROUP in st.query_params:
-            del st.query_params[GROUP]
+        address.put(GROUP, [signatures[one] for one in picked if one < len(signatures)])
 
     st.dataframe(
         table,

@@ -7,17 +7,18 @@ from typing import Any
 import streamlit as st
 
 from lib.selection import PARAMETERS, Selection, from_query, to_query
+from lib.ui import address
 from lib.ui.charts import WEEKDAYS
 from lib.ui.servers import counted
 
 Take = Callable[[Selection, list[Mapping[str, Any]]], Selection]
-"""The selection that there is, and the points that a viewer selected in a chart, none for a
-double-click; answers the new selection."""
+"""The selection that there is, and the points that a viewer selected in a chart; answers the new
+selection."""
 
 
 def read(zone: tzinfo) -> Selection:
     """The selection in the address."""
-    query = {name: st.query_params.get_all(name) for name in PARAMETERS}
+    query = {name: address.values(name) for name in PARAMETERS}
     return from_query(query, zone)
 
 
@@ -26,7 +27,9 @@ def taking(key: str, zone: tzinfo, take: Take) -> Callable[[], None]:
 
     def note() -> None:
         points = st.session_state[key]["selection"]["points"]
-        _write(take(read(zone), points), zone)
+        # None also when the chart was drawn anew, with no viewer having done anything.
+        if points:
+            _write(take(read(zone), points), zone)
 
     return note
 
@@ -34,10 +37,7 @@ def taking(key: str, zone: tzinfo, take: Take) -> Callable[[], None]:
 def _write(selection: Selection, zone: tzinfo) -> None:
     query = to_query(selection, zone)
     for name in PARAMETERS:
-        if name in query:
-            st.query_params[name] = query[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+        address.put(name, query.get(name, []))
 
 
 def tell(selection: Selection, zone: tzinfo) -> None:

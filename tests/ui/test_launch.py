@@ -240,7 +240,7 @@ def test_filters_are_kept_by_a_page_without_them(store: Store) -> None:
     app.switch_page(PAGE)
     again(app)
     assert not app.multiselect
-    app.switch_page("pages/costs.py")
+    app.switch_page("pages/sessions.py")
     again(app)
     assert box(app, "Sort by").value == "cost"
 
