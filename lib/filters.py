@@ -4,6 +4,7 @@ A filter over values keeps a session that has one of them; several filters must 
 Query parameters select and never act: what they name that does not exist is reported back.
 """
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Literal, get_args
@@ -96,13 +97,13 @@ class Filters(BaseModel):
 def apply(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.DataFrame:
     """The top-level sessions that `filters` leaves."""
     top = top_level(frame)
-    return top[_base(top, filters, now) & _all_of(top, filters, FACETS)]
+    return top[_base(frame, top, filters, now) & _all_of(top, filters, FACETS)]
 
 
 def counts(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> dict[Facet, dict[str, int]]:
     """Per facet every value there is, with how many sessions it has under the *other* filters."""
     top = top_level(frame)
-    base = _base(top, filters, now)
+    base = _base(frame, top, filters, now)
     masks = {facet: _one_of(top, facet, filters.chosen(facet)) for facet in FACETS}
     found: dict[Facet, dict[str, int]] = {}
     for facet in FACETS:
@@ -129,8 +130,8 @@ def _values(top: pd.DataFrame, facet: Facet) -> pd.Series:
     return column.astype(object).where(column.notna(), NONE).replace("", NONE)
 
 
-def _base(top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.Series:
-    """What the range, the text and the dismissals leave."""
+def _base(frame: pd.DataFrame, top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.Series:
+    """What the range, the text and the dismissals leave of `top`, the top level of `frame`."""
     mask = pd.Series(True, index=top.index)
     longest = RANGES[filters.range][1]
     if longest is not None:
@@ -138,17 +139,36 @@ def _base(top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.Series:
         mask &= top["section"].isin(("running", "pending")) | (ended >= now - longest)
     if not filters.dismissed:
         mask &= top["dismissed_at"].isna()
-    for word in filters.text.lower().split():
-        mask &= _holds(top, word.lstrip("#"))
+    if words := filters.text.lower().split():
+        texts = _texts(frame).reindex(top.index)
+        for word in words:
+            mask &= _holds(texts, word.lstrip("#"))
     return mask
 
 
-def _holds(top: pd.DataFrame, word: str) -> pd.Series:
-    found = pd.Series(False, index=top.index)
-    for column in _SEARCHED:
-        values = top[column].astype(object).fillna("").astype(str)
-        found |= values.str.lower().str.contains(word, regex=False)
-    return found
+def _holds(texts: "pd.Series[str]", word: str) -> "pd.Series[bool]":
+    return pd.Series([word in text for text in texts], index=texts.index, dtype=bool)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return value if isinstance(value, str) else ""
+
+
+def _texts(frame: pd.DataFrame) -> "pd.Series[str]":
+    """What is searched of each session, in lower case; found once for a frame."""
+    global _newest_texts  # noqa: PLW0603 - one frame is shared by all viewers until it moves
+    known = _newest_texts
+    if known is None or known[0]() is not frame:
+        rows = zip(*(frame[column] for column in _SEARCHED), strict=True)
+        texts = ["\n".join(map(_text, row)).lower() for row in rows]
+        made = pd.Series(texts, index=frame.index, dtype="object")
+        known = _newest_texts = (weakref.ref(frame), made)
+    return known[1]
+
+
+_newest_texts: "tuple[weakref.ref[pd.DataFrame], pd.Series[str]] | None" = None
 
 
 def _all_of(top: pd.DataFrame, filters: Filters, facets: Iterable[Facet]) -> pd.Series:

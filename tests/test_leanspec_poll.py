@@ -323,7 +323,7 @@ def test_a_session_is_not_called_deleted_while_one_without_an_id_may_be_it(
     watch.wait_for_status("one", "running")
     hostile.answer("/api/sessions", json_of([{"id": 1, "status": "running"}]))
     watch.poller.soon()
-    wait_for(lambda: watch.rows[-1].error is not None)
+    wait_for(lambda: bool(watch.rows) and watch.rows[-1].error is not None)
     watch.close()
     assert DELETED not in getattr(watch.session("one"), "flags", [DELETED])
 
