@@ -87,14 +87,16 @@ class Ledger:
     def shutdown(self, data: dict[str, Any], at: int | None, owner: tuple[str, str]) -> None:
         """Totals in a `session.shutdown`.
 
-        Raises Unreadable when a count is impossible.
+        A model without any tokens was never answered by: no call. Raises Unreadable when a count
+        is impossible.
         """
         snapshot = as_object(data.get("accountingSnapshot"))
         metrics = as_object(snapshot.get("modelMetrics")) or as_object(data.get("modelMetrics"))
         totals = {
-            name: _vector(as_object(as_object(one).get("usage")))
+            name: vector
             for model, one in metrics.items()
             if (name := as_word(model)) is not None
+            and any(vector := _vector(as_object(as_object(one).get("usage"))))
         }
         counting = self._counting
         counting.untold = False

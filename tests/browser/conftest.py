@@ -12,13 +12,15 @@ from typing import NamedTuple
 import httpx
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.system_tools import chromium
 
 TOP = Path(__file__).parent.parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
+PATIENCE_MS = 20_000
+"""How long a look or a click waits for what it needs: that it comes is promised, not how soon."""
 CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -62,7 +64,8 @@ def page(browser: Browser) -> Iterator[Page]:
         viewport={"width": 1400, "height": 1000},
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     tab = context.new_page()
     tab.on("pageerror", lambda error: errors.append(str(error)))
     yield tab

@@ -90,6 +90,11 @@ def test_totals_are_counted_where_there_are_no_records(tmp_path: Path):
     assert told(facts).flags == [AGGREGATE]
 
 
+def test_a_model_without_tokens_in_the_totals_is_no_call(tmp_path: Path):
+    facts = read(tmp_path, OLD, answer(), shutdown(m=metrics(100, 10), n=metrics(0, 0)))
+    assert counts(facts) == {"m": (100, 10, 0, 0, 0)}
+
+
 def test_both_shapes_of_totals_are_read(tmp_path: Path):
     new = event("session.shutdown", 9, accountingSnapshot={"modelMetrics": {"m": metrics(5, 1)}})
     assert counts(read(tmp_path, OLD, new)) == {"m": (5, 1, 0, 0, 0)}
