@@ -1,25 +1,30 @@
 // All cards of the board. Called again with every new data; keeps elements by key and touches
 // only what changed, so focus, selection, scroll and open parts stay. Text from sessions is only
 // ever set as textContent.
-const boards = new WeakMap();
 const UNDO_MS = 10000;
 const RESEND_MS = 3000;
+// The page has one board. Streamlit may drop its elements and make new ones at any moment: what is
+// open, clicked and under way must outlive that.
+let board = null;
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  let board = boards.get(parentElement);
-  // Streamlit may end it and call again with the same elements: clicks under way must not be lost.
-  if (!board?.root.isConnected) boards.set(parentElement, (board = new Board(parentElement)));
+  const place = parentElement.querySelector(".board");
+  if (!place) return;
+  board ??= new Board(place);
+  if (place !== board.root) board.moveTo(place);
   board.start();
   board.setStateValue = setStateValue;
   board.setTriggerValue = setTriggerValue;
   board.update(data);
-  return () => board.stop();
+  return () => {
+    if (parentElement.contains(board.root)) board.stop();
+  };
 }
 
 class Board {
-  constructor(parent) {
-    const find = (selector) => parent.querySelector(selector);
-    this.root = find(".board");
+  constructor(root) {
+    const find = (selector) => root.querySelector(selector);
+    this.root = root;
     this.totalsElement = find(".totals");
     this.strip = find(".strip");
     this.sectionsElement = find(".sections");
@@ -37,7 +42,22 @@ class Board {
     this.control = new Control(this, find(".confirm"));
     this.root.onkeydown = (event) => this.pressed(event);
     this.root.onclick = (event) => this.clicked(event);
+    this.root.addEventListener("focusin", (event) => (this.focused = event.target));
+    this.root.addEventListener("focusout", () => setTimeout(() => this.lostFocus()));
     this.seen = () => this.tick();
+  }
+
+  // Into the place of an empty board, with all that it shows.
+  moveTo(place) {
+    this.control.close();
+    place.replaceWith(this.root);
+    this.first = true;
+    if (document.activeElement === document.body) this.focused?.focus({ preventScroll: true });
+  }
+
+  // Elements that are taken out of the page lose the focus too, but nobody took it from them.
+  lostFocus() {
+    if (this.root.isConnected && !this.root.matches(":focus-within")) this.focused = null;
   }
 
   start() {

@@ -78,9 +78,13 @@ class Control {
     this.dialog.showModal();
   }
 
+  close() {
+    if (this.dialog.open) this.dialog.close();
+  }
+
   answered(button) {
     const { card, kind } = this.confirming;
-    this.dialog.close();
+    this.close();
     if (button.classList.contains("confirm-yes")) this.ask(card, kind);
   }
 

@@ -1,19 +1,55 @@
 """The board's own script, without Streamlit: what it does when Streamlit takes it up again."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from lib.cards import Card
 from lib.ui import board
 
 FOLDER = Path(board.__file__).parent
+FAILED = Card(
+    id="claude-code:s1",
+    short="s1",
+    title="task",
+    status="failed",
+    icon="❌",
+    words="Failed",
+    tone="red",
+    reason="",
+    tags=[],
+    specs=[],
+    badges=[],
+    sample=False,
+    dismissed=False,
+    percent=None,
+    todos=None,
+    meta=[],
+    latest=None,
+    quoted=False,
+    errorClass="API error",
+    error="500 boom\n" * 30,
+    startedAt=None,
+    endedAt=None,
+    durationMs=None,
+    since=None,
+    lastSeenAt=None,
+    actions=["copy-error", "dismiss"],
+    menu=[],
+    underWay=[],
+    note=None,
+    link="session",
+)
 
 
 def start(page: Page) -> None:
     script = "".join((FOLDER / name).read_text() for name in ("board.js", "board_actions.js"))
-    page.set_content((FOLDER / "board.html").read_text())
+    page.set_content("<body></body>")
+    new_place(page)
     page.evaluate(
         """async (source) => {
             const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -21,7 +57,7 @@ def start(page: Page) -> None:
             window.sent = [];
             window.mount = (data) => module.default({
                 data,
-                parentElement: document.body,
+                parentElement: document.body.lastElementChild,
                 setStateValue: (_, value) => window.sent.push(value.map((item) => item.n)),
                 setTriggerValue: () => {},
             });
@@ -30,8 +66,14 @@ def start(page: Page) -> None:
     )
 
 
-def mount(page: Page, acknowledged: int = 0) -> None:
-    section = {"name": "recent", "title": "Recent", "count": 70, "cards": [], "more": 10}
+def new_place(page: Page) -> None:
+    """A fresh place for the board, as Streamlit makes one of its HTML."""
+    made = f"<div>{(FOLDER / 'board.html').read_text()}</div>"
+    page.evaluate("(made) => document.body.insertAdjacentHTML('beforeend', made)", made)
+
+
+def mount(page: Page, acknowledged: int = 0, cards: Sequence[Card] = ()) -> None:
+    section = {"name": "recent", "title": "Recent", "total": 70, "cards": [*cards], "more": 10}
     data: dict[str, Any] = {
         "totals": [{"name": "Running", "value": "0", "note": ""}],
         "waiting": [],
@@ -64,3 +106,26 @@ def test_what_python_did_not_acknowledge_is_sent_again(page: Page) -> None:
     sent = page.evaluate("window.sent.length")
     page.wait_for_timeout(5_000)
     assert page.evaluate("window.sent.length") == sent
+
+
+@pytest.mark.parametrize("first_gone", [True, False], ids=["old one gone first", "new one first"])
+def test_in_a_new_place_an_error_stays_open_the_focus_stays_and_clicks_count(
+    page: Page, first_gone: bool
+) -> None:
+    start(page)
+    mount(page, cards=[FAILED])
+    page.get_by_role("button", name="Show more").click()
+    page.get_by_role("button", name="More of the error, session s1").click()
+    page.evaluate("window.old = document.body.lastElementChild; window.endOld = window.unmount")
+    if first_gone:
+        page.evaluate("window.endOld(); window.old.remove()")
+    new_place(page)
+    mount(page, cards=[FAILED])
+    if not first_gone:
+        page.evaluate("window.endOld(); window.old.remove()")
+    expect(page.locator("article")).to_have_count(1)
+    less = page.get_by_role("button", name="Less of the error, session s1")
+    expect(less).to_be_focused()
+    expect(less).to_have_attribute("aria-expanded", "true")
+    page.wait_for_function("window.sent.length >= 2")
+    assert page.evaluate("window.sent") == [[1], [1]]
