@@ -59,7 +59,10 @@ def headline(rows: pd.DataFrame) -> Headline:
     """The figures of `rows`, which are a period of a ledger."""
     tokens = {kind: int(rows[kind].sum()) for kind in TOKEN_KINDS}
     prompt = sum(tokens.values()) - tokens["output_tokens"]
-    completed, failed = (rows[rows["status"] == status] for status in ("completed", "failed"))
+    completed, failed = (
+        rows.loc[rows["status"] == status, ["top_key", *_OF_COST]]
+        for status in ("completed", "failed")
+    )
     completed_sessions = int(completed["top_key"].nunique())
     completed_usd = known_usd(completed)
     return Headline(
@@ -85,6 +88,9 @@ def known_usd(rows: pd.DataFrame) -> float | None:
     """The cost of `rows`; None where there were calls and none of them could be priced."""
     requests, unpriced = rows["requests"].sum(), rows["unpriced_requests"].sum()
     return None if requests and requests == unpriced else float(rows["cost_usd"].sum())
+
+
+_OF_COST = ["cost_usd", "requests", "unpriced_requests"]
 
 
 class Change(NamedTuple):
@@ -127,10 +133,50 @@ class Forecast(NamedTuple):
     """What it is based on, today excluded; with fewer than three there is no spread to speak of."""
 
 
-def forecast(rows: pd.DataFrame, whole: Period, zone: tzinfo, now: pd.Timestamp) -> Forecast | None:
+class History(NamedTuple):
+    """What calls cost on each day of the last four weeks, today excluded, from the first with any.
+
+    Days without a call cost 0.
+    """
+
+    whole: "pd.Series[float]"
+    after: "pd.Series[float]"
+    """Only what came after the time that it is now."""
+
+
+def history(rows: pd.DataFrame, zone: tzinfo, now: pd.Timestamp) -> History:
+    """The days before that of `now` in `zone`."""
+    local = now.tz_convert(zone)
+    today = local.tz_localize(None).normalize()
+    # A day more, whatever the clocks did; what is left is looked at closely.
+    since = local - pd.Timedelta(days=HISTORY_DAYS + 2)
+    known = within(rows[["at", "cost_usd"]], Period(since, local))
+    day = buckets(known["at"], "day", zone)
+    recent = (day < today) & (day >= today - pd.Timedelta(days=HISTORY_DAYS))
+    if not recent.any():
+        nothing = pd.Series(dtype="float64")
+        return History(nothing, nothing)
+    days = pd.date_range(day[recent].min(), today - pd.Timedelta(days=1), freq="D")
+    clock = known["at"].dt.tz_convert(zone).dt.tz_localize(None) - day
+    later = recent & (clock >= local.tz_localize(None) - today)
+    whole, after = (
+        known["cost_usd"][chosen].groupby(day[chosen]).sum().reindex(days, fill_value=0.0)
+        for chosen in (recent, later)
+    )
+    return History(whole, after)
+
+
+def forecast(
+    rows: pd.DataFrame,
+    whole: Period,
+    zone: tzinfo,
+    now: pd.Timestamp,
+    days: History | None = None,
+) -> Forecast | None:
     """The cost of `whole`, a period that holds `now`, at its end; None without any history.
 
-    None, too, where no call that it would go by has a known price.
+    None, too, where no call that it would go by has a known price. `days`: the `history` of
+    `rows`, where it is known already.
 
     What was spent, and for the rest of today and each day to come what such a time of day and
     such a day cost on average in the last four weeks, days without any work included. Days vary
@@ -139,41 +185,21 @@ def forecast(rows: pd.DataFrame, whole: Period, zone: tzinfo, now: pd.Timestamp)
     if whole.start is None or whole.end is None:
         return None
     since = min(whole.start, now - pd.Timedelta(days=HISTORY_DAYS))
-    if known_usd(within(rows, Period(since, now))) is None:
+    if known_usd(within(rows[["at", *_OF_COST]], Period(since, now))) is None:
         return None
-    local = now.tz_convert(zone)
-    spent = float(within(rows, Period(whole.start, now))["cost_usd"].sum())
-    daily = _daily(rows, zone, local)
+    spent = float(within(rows[["at", "cost_usd"]], Period(whole.start, now))["cost_usd"].sum())
+    daily, after = days or history(rows, zone, now)
     if daily.empty:
         return None
-    time_of_day = local.tz_localize(None) - local.tz_localize(None).normalize()
-    after = _daily(rows, zone, local, after=time_of_day).reindex(daily.index, fill_value=0.0)
-    last_day = whole.end.tz_convert(zone).tz_localize(None).normalize()
-    days_left = max(0, (last_day - local.tz_localize(None).normalize()).days - 1)
+    last_day, today = (
+        one.tz_convert(zone).tz_localize(None).normalize() for one in (whole.end, now)
+    )
+    days_left = max(0, (last_day - today).days - 1)
     expected = spent + float(after.mean()) + days_left * float(daily.mean())
     several = len(daily) > 1
     variance = float(after.var() + days_left * daily.var()) if several else 0.0
     half = SPREAD * variance**0.5
     return Forecast(spent, expected, max(spent, expected - half), expected + half, len(daily))
-
-
-def _daily(
-    rows: pd.DataFrame, zone: tzinfo, local: pd.Timestamp, after: pd.Timedelta | None = None
-) -> "pd.Series[float]":
-    """Cost by day before today, from the first day with a call on; `after` a time of day only."""
-    today = local.tz_localize(None).normalize()
-    # A day more, whatever the clocks did; what is left is looked at closely.
-    known = within(rows, Period(local - pd.Timedelta(days=HISTORY_DAYS + 2), local))
-    day = buckets(known["at"], "day", zone)
-    recent = (day < today) & (day >= today - pd.Timedelta(days=HISTORY_DAYS))
-    if not recent.any():
-        return pd.Series(dtype="float64")
-    days = pd.date_range(day[recent].min(), today - pd.Timedelta(days=1), freq="D")
-    if after is not None:
-        clock = known["at"].dt.tz_convert(zone).dt.tz_localize(None) - day
-        recent &= clock >= after
-    cost = known["cost_usd"][recent].groupby(day[recent]).sum()
-    return cost.reindex(days, fill_value=0.0)
 
 
 def over_time(
@@ -190,16 +216,22 @@ def over_time(
     `most` the smaller ones are one, the last. Calls without a time are left out; buckets without
     calls are 0.
     """
-    known = rows[rows["at"].notna()]
+    known = rows.loc[rows["at"].notna(), ["at", measure, *([by] if by else [])]]
     at = buckets(known["at"], bucket, zone).rename("at")
-    by_column = known[by] if by else pd.Series(measure, index=known.index)
-    parts, order = leading(by_column, known[measure], most)
+    if by is None:
+        return _whole(known[[measure]].groupby(at).sum(), bucket)
+    parts, order = leading(known[by], known[measure], most)
     sums = known[measure].groupby([at, parts], observed=True).sum().unstack(fill_value=0)
+    return _whole(sums.reindex(columns=order), bucket)
+
+
+def _whole(sums: pd.DataFrame, bucket: Bucket) -> pd.DataFrame:
+    """`sums` with 0 for the buckets between that are not in it."""
     if sums.empty:
         return sums
     steps = {"hour": "h", "day": "D", "week": "W-MON", "month": "MS"}
     whole = pd.date_range(sums.index.min(), sums.index.max(), freq=steps[bucket], name="at")
-    return sums.reindex(index=whole, columns=order, fill_value=0)
+    return sums.reindex(index=whole, fill_value=0)
 
 
 def leading(
@@ -216,9 +248,10 @@ def leading(
         return names, order
     kept = order[: most - 1]
     rest = unused(REST, kept)
-    return names.astype("object").where(names.isin(kept), rest), kept.append(
-        pd.Index([rest], name=kept.name)
-    )
+    known = set(kept)
+    # Of categories, each is looked at once.
+    parts = names.map(lambda name: name if name in known else rest)
+    return parts, kept.append(pd.Index([rest], name=kept.name))
 
 
 def largest(table: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -248,7 +281,7 @@ def unused(name: str, names: Collection[object]) -> str:
 
 def weekday_by_hour(rows: pd.DataFrame, measure: str, zone: tzinfo) -> pd.DataFrame:
     """`measure` by weekday (rows, Monday is 0) and hour (columns, 0 to 23), viewer's time."""
-    known = rows[rows["at"].notna()]
+    known = rows.loc[rows["at"].notna(), ["at", measure]]
     local = known["at"].dt.tz_convert(zone)
     sums = known[measure].groupby([local.dt.day_of_week, local.dt.hour]).sum().unstack(fill_value=0)
     return sums.reindex(index=range(7), columns=range(24), fill_value=0).fillna(0)
@@ -291,13 +324,12 @@ def cache_over_time(rows: pd.DataFrame, bucket: Bucket, zone: tzinfo) -> pd.Data
     `saved_usd`: how much more the calls would have cost without one.
     """
     kinds = ["input_tokens", "cache_write_tokens", "cache_read_tokens"]
-    sums = {kind: over_time(rows, bucket, None, kind, zone) for kind in kinds}
-    saved = over_time(rows, bucket, None, "cache_savings_usd", zone)
-    if saved.empty:
-        return pd.DataFrame(columns=["share", "saved_usd"])
-    prompt = sum((sums[kind][kind] for kind in kinds), start=pd.Series(0, index=saved.index))
-    share = sums["cache_read_tokens"]["cache_read_tokens"] / prompt.where(prompt > 0)
-    return pd.DataFrame({"share": share, "saved_usd": saved["cache_savings_usd"]})
+    known = rows.loc[rows["at"].notna(), ["at", *kinds, "cache_savings_usd"]]
+    at = buckets(known.pop("at"), bucket, zone).rename("at")
+    sums = _whole(known.groupby(at).sum(), bucket)
+    prompt = sums[kinds].sum(axis=1)
+    share = sums["cache_read_tokens"] / prompt.where(prompt > 0)
+    return pd.DataFrame({"share": share, "saved_usd": sums["cache_savings_usd"]})
 
 
 def top_sessions(rows: pd.DataFrame, measure: str, most: int) -> pd.DataFrame:
@@ -305,15 +337,22 @@ def top_sessions(rows: pd.DataFrame, measure: str, most: int) -> pd.DataFrame:
 
     Those that come to nothing, or of which no call has a price where it is money, are none.
     """
-    about = rows.drop_duplicates("top_key").set_index("top_key")
     found = grouped(rows, ["top_key"])
     if measure == "cost_usd":
         found = found[is_priced(found)]
     found = found[found[measure] > 0].sort_values(measure, ascending=False, kind="stable")
     found = found.head(most)
+    about = abouts(rows, found["top_key"])
     found["title"] = found["top_key"].map(about["title"])
     found["tool"] = found["top_key"].map(about["agent_label"])
     return found[["top_key", "title", "tool", measure]].reset_index(drop=True)
+
+
+def abouts(rows: pd.DataFrame, keys: Collection[str]) -> pd.DataFrame:
+    """`title`, `agent_label` and `project` of the sessions `keys` of `rows`, by their key."""
+    names = ["top_key", "title", "agent_label", "project"]
+    of_keys = rows.loc[rows["top_key"].isin(keys), names].drop_duplicates("top_key")
+    return of_keys.set_index("top_key")
 
 
 def context_growth(calls: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ Query parameters select and never act: what they name that does not exist is rep
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -96,22 +96,25 @@ class Filters(BaseModel):
 
 def apply(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.DataFrame:
     """The top-level sessions that `filters` leaves."""
-    top = top_level(frame)
-    return top[_base(frame, top, filters, now) & _all_of(top, filters, FACETS)]
+    known = _known_of(frame)
+    mask = _base(known, filters, now)
+    for facet in FACETS:
+        mask &= _one_of(known, facet, filters.chosen(facet))
+    return known.top[mask]
 
 
 def counts(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> dict[Facet, dict[str, int]]:
     """Per facet every value there is, with how many sessions it has under the *other* filters."""
-    top = top_level(frame)
-    base = _base(frame, top, filters, now)
-    masks = {facet: _one_of(top, facet, filters.chosen(facet)) for facet in FACETS}
+    known = _known_of(frame)
+    base = _base(known, filters, now)
+    masks = {facet: _one_of(known, facet, filters.chosen(facet)) for facet in FACETS}
     found: dict[Facet, dict[str, int]] = {}
     for facet in FACETS:
         mask = base.copy()
         for other in FACETS:
             if other != facet:
                 mask &= masks[other]
-        column = _values(top, facet)
+        column = known.values[facet]
         counted = column[mask.reindex(column.index)].value_counts()
         found[facet] = {value: int(counted.get(value, 0)) for value in column.unique()}
     return found
@@ -119,7 +122,7 @@ def counts(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> dict[Fac
 
 def values(frame: pd.DataFrame, facet: Facet) -> list[str]:
     """Every value of `facet` that some top-level session has."""
-    return sorted(_values(top_level(frame), facet).unique(), key=str.lower)
+    return sorted(_known_of(frame).values[facet].unique(), key=str.lower)
 
 
 def _values(top: pd.DataFrame, facet: Facet) -> pd.Series:
@@ -130,8 +133,9 @@ def _values(top: pd.DataFrame, facet: Facet) -> pd.Series:
     return column.astype(object).where(column.notna(), NONE).replace("", NONE)
 
 
-def _base(frame: pd.DataFrame, top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.Series:
-    """What the range, the text and the dismissals leave of `top`, the top level of `frame`."""
+def _base(known: "_Known", filters: Filters, now: pd.Timestamp) -> pd.Series:
+    """What the range, the text and the dismissals leave."""
+    top = known.top
     mask = pd.Series(True, index=top.index)
     longest = RANGES[filters.range][1]
     if longest is not None:
@@ -140,9 +144,8 @@ def _base(frame: pd.DataFrame, top: pd.DataFrame, filters: Filters, now: pd.Time
     if not filters.dismissed:
         mask &= top["dismissed_at"].isna()
     if words := filters.text.lower().split():
-        texts = _texts(frame).reindex(top.index)
         for word in words:
-            mask &= _holds(texts, word.lstrip("#"))
+            mask &= _holds(known.texts, word.lstrip("#"))
     return mask
 
 
@@ -156,33 +159,38 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _texts(frame: pd.DataFrame) -> "pd.Series[str]":
-    """What is searched of each session, in lower case; found once for a frame."""
-    global _newest_texts  # noqa: PLW0603 - one frame is shared by all viewers until it moves
-    known = _newest_texts
-    if known is None or known[0]() is not frame:
-        rows = zip(*(frame[column] for column in _SEARCHED), strict=True)
+class _Known(NamedTuple):
+    """What a frame is filtered by."""
+
+    frame: "weakref.ref[pd.DataFrame]"
+    top: pd.DataFrame
+    """Its top-level sessions."""
+    texts: "pd.Series[str]"
+    """What is searched of each, in lower case."""
+    values: Mapping[Facet, pd.Series]
+
+
+def _known_of(frame: pd.DataFrame) -> _Known:
+    global _newest  # noqa: PLW0603 - one frame is shared by all viewers until it moves
+    known = _newest
+    if known is None or known.frame() is not frame:
+        top = top_level(frame)
+        rows = zip(*(top[column] for column in _SEARCHED), strict=True)
         texts = ["\n".join(map(_text, row)).lower() for row in rows]
-        made = pd.Series(texts, index=frame.index, dtype="object")
-        known = _newest_texts = (weakref.ref(frame), made)
-    return known[1]
+        made = pd.Series(texts, index=top.index, dtype="object")
+        values: dict[Facet, pd.Series] = {facet: _values(top, facet) for facet in FACETS}
+        known = _newest = _Known(weakref.ref(frame), top, made, values)
+    return known
 
 
-_newest_texts: "tuple[weakref.ref[pd.DataFrame], pd.Series[str]] | None" = None
+_newest: _Known | None = None
 
 
-def _all_of(top: pd.DataFrame, filters: Filters, facets: Iterable[Facet]) -> pd.Series:
-    mask = pd.Series(True, index=top.index)
-    for facet in facets:
-        mask &= _one_of(top, facet, filters.chosen(facet))
-    return mask
-
-
-def _one_of(top: pd.DataFrame, facet: Facet, chosen: Sequence[str]) -> pd.Series:
+def _one_of(known: _Known, facet: Facet, chosen: Sequence[str]) -> pd.Series:
     if not chosen:
-        return pd.Series(True, index=top.index)
-    values = _values(top, facet)
-    return values.isin(chosen).groupby(level=0).any().reindex(top.index, fill_value=False)
+        return pd.Series(True, index=known.top.index)
+    found = known.values[facet].isin(chosen)
+    return found if found.index.is_unique else found.groupby(level=0).any()
 
 
 def to_query(filters: Filters) -> dict[str, list[str]]:

@@ -166,6 +166,8 @@ class Known:
         known = self.servers
         self.servers = {(row.machine, row.url): row for row in self.store.servers()}
         places = differing(known, self.servers)
+        if not moved and not places:
+            return
         for key in [
             key
             for key, row in self.sessions.items()

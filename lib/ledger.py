@@ -268,12 +268,16 @@ def buckets(
 
     The hour that the clocks show twice is two buckets with one name.
     """
-    local = at.dt.tz_convert(zone).dt.tz_localize(None)
+    # Many calls share a quarter hour: each is looked at once.
+    codes, moments = pd.factorize(at, use_na_sentinel=False)
+    local = pd.DatetimeIndex(moments).tz_convert(zone).tz_localize(None)
     if bucket == "hour":
-        return local.dt.floor("h")
-    if bucket == "day":
-        return local.dt.normalize()
-    return local.dt.to_period("W" if bucket == "week" else "M").dt.start_time
+        starts = local.floor("h")
+    elif bucket == "day":
+        starts = local.normalize()
+    else:
+        starts = local.to_period("W" if bucket == "week" else "M").start_time
+    return pd.Series(starts.take(codes), index=at.index, name=at.name)
 
 
 def grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -284,6 +288,13 @@ def grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     order = ["cost_usd", "total_tokens"]
     found = found.sort_values(order, ascending=False, kind="stable").reset_index()
     return found.astype(dict.fromkeys(by, "object"))
+
+
+def dearest(rows: pd.DataFrame, column: str) -> list[str]:
+    """The values of a column in the order of `grouped`."""
+    order = ["cost_usd", "total_tokens"]
+    sums = rows.groupby(column, observed=True, sort=False)[order].sum()
+    return list(sums.sort_values(order, ascending=False, kind="stable").index)
 
 
 def is_priced(groups: pd.DataFrame) -> "pd.Series[bool]":

@@ -84,9 +84,13 @@ def by_month(
         for month in pd.period_range(plan.since, last, freq="M").strftime("%Y-%m"):
             known = prices.get((month, plan.agent), 0.0)
             prices[month, plan.agent] = known + plan.price_usd
-    timed = rows[rows["at"].notna()]
-    months = buckets(timed["at"], "month", zone).dt.strftime("%Y-%m")
-    groups = dict(iter(timed.groupby([months, timed["agent"]])))
+    named = rows["agent"].isin({agent for _, agent in prices}) & rows["at"].notna()
+    timed = rows.loc[named, ["at", "agent", "cost_usd", "requests", "unpriced_requests"]]
+    months = buckets(timed.pop("at"), "month", zone).dt.to_period("M")
+    groups = {
+        (f"{month}", agent): calls
+        for (month, agent), calls in timed.groupby([months, timed.pop("agent")], observed=True)
+    }
     found = [
         _row(month, agent, price, groups.get((month, agent), timed[:0]))
         for (month, agent), price in prices.items()

@@ -13,6 +13,7 @@ from lib.costs import known_usd
 from lib.ledger import FIGURES
 
 LENGTH = pd.Timedelta(hours=5)
+_HOUR = pd.Timedelta(hours=1)
 AGENT = "claude-code"
 FEWEST = pd.Timedelta(minutes=10)
 """How much of a window must have passed before anything is said of its end."""
@@ -40,17 +41,16 @@ def windows(rows: pd.DataFrame) -> pd.DataFrame:
     `start` and `end` (UTC), the columns of `lib.ledger.FIGURES` with `total_tokens`, `sessions`.
     Calls without a time are in none.
     """
-    known = rows[(rows["agent"] == AGENT) & rows["at"].notna()]
+    is_one = (rows["agent"] == AGENT) & rows["at"].notna()
+    known = rows.loc[is_one, ["at", "top_key", *FIGURES, "total_tokens"]]
     if known.empty:
         return pd.DataFrame(columns=_COLUMNS)
-    hours = known["at"].dt.floor("h")
-    starts: dict[pd.Timestamp, pd.Timestamp] = {}
-    start = hours.min()
-    for hour in sorted(hours.unique()):
-        if hour >= start + LENGTH:
-            start = hour
-        starts[hour] = start
-    groups = known.groupby(hours.map(starts).rename("start"))
+    codes, hours = pd.factorize(known["at"].dt.floor("h"), sort=True)
+    starts: list[int] = []
+    for hour in ((hours - hours[0]) // _HOUR).tolist():
+        starts.append(hour if not starts or hour >= starts[-1] + LENGTH // _HOUR else starts[-1])
+    begun = hours[0] + pd.to_timedelta(starts, unit="h")
+    groups = known.groupby(pd.Series(begun.take(codes), index=known.index, name="start"))
     found = groups[[*FIGURES, "total_tokens"]].sum()
     found["sessions"] = groups["top_key"].nunique()
     found = found.reset_index().sort_values("start", ascending=False, ignore_index=True)

@@ -70,8 +70,6 @@ def section(shared: Shared, found: Sequence[Standing]) -> None:
 def _section(shared: Shared, found: Sequence[Standing]) -> None:
     may_act = shared.access.level == "act"
     listed = shared.store.budgets.listed()
-    rows = ledger.load(shared.store, state.now_ms())
-    values = _values(rows) if may_act else {}
     by_id = {one.budget.id: one for one in found}
     if failed := st.session_state.pop(_FAILED, None):
         st.error("The budget could not be removed.")
@@ -81,12 +79,12 @@ def _section(shared: Shared, found: Sequence[Standing]) -> None:
     for number, budget in enumerate(listed):
         with st.container(border=True, key=f"budget_{number}"):
             if may_act and budget_form.is_open(budget.id):
-                budget_form.draw(shared.store, budget, values)
+                budget_form.draw(shared.store, budget, _values(shared.store))
             else:
                 _budget(shared, budget, by_id.get(budget.id), may_act=may_act)
     if may_act and budget_form.is_open(budget_form.NEW):
         with st.container(border=True, key="budget_new"):
-            budget_form.draw(shared.store, None, values)
+            budget_form.draw(shared.store, None, _values(shared.store))
     elif may_act:
         st.button(
             "Add a budget",
@@ -97,10 +95,11 @@ def _section(shared: Shared, found: Sequence[Standing]) -> None:
     _events(shared.store, listed)
 
 
-def _values(rows: pd.DataFrame) -> dict[str, list[str]]:
+def _values(store: Store) -> dict[str, list[str]]:
     """What there is of each dimension, the most expensive first."""
+    rows = ledger.load(store, state.now_ms())
     known = {one: DIMENSIONS[one] for one in ("project", "tool", "model", "branch")}
-    return {one: list(ledger.grouped(rows, [column])[column]) for one, column in known.items()}
+    return {one: ledger.dearest(rows, column) for one, column in known.items()}
 
 
 def _budget(shared: Shared, budget: Budget, standing: Standing | None, *, may_act: bool) -> None:

@@ -30,13 +30,17 @@ Points = list[Mapping[str, Any]]
 
 
 def over_time(
-    rows: pd.DataFrame, choice: Choice, chosen: Selection, limits: Sequence[tuple[str, float]]
+    rows: pd.DataFrame,
+    in_period: pd.DataFrame,
+    choice: Choice,
+    chosen: Selection,
+    limits: Sequence[tuple[str, float]],
 ) -> None:
     """The measure over time in the period. `rows`: the ledger of all time, for the colours.
 
     `limits`: names and amounts of the budgets that are drawn in.
     """
-    shown = narrowed(ledger.within(rows, choice.period), chosen, choice.zone, but="span")
+    shown = narrowed(in_period, chosen, choice.zone, but="span")
     if choice.by == KIND:
         table = _by_kind(shown, choice)
         paint = charts.colours(ledger.TOKEN_KINDS.values())

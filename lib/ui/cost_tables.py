@@ -21,7 +21,7 @@ def table(rows: pd.DataFrame, by: Dimension) -> None:
     column = DIMENSIONS[by]
     found = ledger.grouped(rows, [column])
     if by == "session":
-        about = rows.drop_duplicates("top_key").set_index("top_key")
+        about = costs.abouts(rows, found["top_key"])
         found.insert(1, "title", found["top_key"].map(about["title"]))
         found.insert(2, "tool", found["top_key"].map(about["agent_label"]))
         found.insert(3, "project", found["top_key"].map(about["project"]))

@@ -120,9 +120,9 @@ def _fitting(length: pd.Timedelta) -> Bucket:
     return "week" if length <= pd.Timedelta(days=400) else "month"
 
 
-def figures(shared: Shared, rows: pd.DataFrame, choice: Choice) -> None:
-    """The figures on top, each against the period before."""
-    found = costs.headline(ledger.within(rows, choice.period))
+def figures(shared: Shared, rows: pd.DataFrame, in_period: pd.DataFrame, choice: Choice) -> None:
+    """The figures on top of the rows `in_period`, each against the period before."""
+    found = costs.headline(in_period)
     before = choice.period.previous(choice.now)
     earlier = costs.headline(ledger.within(rows, before)) if before else None
 
@@ -190,9 +190,10 @@ def _forecasts(place: Any, rows: pd.DataFrame, choice: Choice) -> None:
     value = "–"
     # What three forecasts look at of a ledger of years.
     recent = ledger.within(rows, Period(choice.now - pd.Timedelta(days=40), None))
+    days = costs.history(recent, choice.zone, choice.now)
     for name, unit in units.items():
         whole = ledger.current(unit, choice.zone, choice.now)
-        found = costs.forecast(recent, whole, choice.zone, choice.now)
+        found = costs.forecast(recent, whole, choice.zone, choice.now, days)
         if found is None:
             continue
         value = money(found.expected_usd)
@@ -232,4 +233,4 @@ def as_text(words: str) -> str:
 
 def painted(rows: pd.DataFrame, by: str) -> dict[object, str]:
     """Colours that a name keeps whatever the period: the most expensive of all time first."""
-    return charts.colours(ledger.grouped(rows, [by])[by])
+    return charts.colours(ledger.dearest(rows, by))
