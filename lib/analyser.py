@@ -63,6 +63,8 @@ class Analyser:
         self._environ = environ
         self._version = since
         self._marks = store.analyses.marks()
+        self._problems = {one.session_key: one.problem for one in store.analyses.problems()}
+        """Why a transcript could not be read, where that is stored."""
         self._new: list[tuple[bool, int, str]] = []
         """Heap of what this process did not read: what never was comes first, then the newest."""
         self._again: set[str] = set()
@@ -153,6 +155,8 @@ class Analyser:
         if mark == known or (mark is None and problem is None):
             return False
         if problem is not None:
+            if self._problems.get(session.key) == problem:
+                return False
             log.warning("%s: %s", session.key, problem)
             # Without a mark, so that it is tried again.
             failed = Analysis(
@@ -169,7 +173,8 @@ class Analyser:
         if not self._found:
             self._held_since = time.monotonic()
         self._found.append(found)
-        self._marks[found.analysis.session_key] = found.analysis.mark
+        key, facts = found.analysis.session_key, found.analysis
+        self._marks[key], self._problems[key] = facts.mark, facts.problem
         self._held += len(found.calls or ())
         if self._held >= _WRITE_CALLS or time.monotonic() - self._held_since >= _WRITE_SECONDS:
             self.write()

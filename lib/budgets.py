@@ -37,8 +37,6 @@ _LONGEST_PERIOD = pd.Timedelta(days=32)
 _CENT_OF_A_CENT = 1e-6
 """Sums of floats are never exact."""
 _PATIENCE = 10
-_LATE = pd.Timedelta(minutes=5)
-"""How long after the end of a period its last calls may be looked at."""
 
 
 class Standing(NamedTuple):
@@ -242,15 +240,20 @@ def check(store: Store) -> list[BudgetEvent]:
     now = pd.Timestamp(moment, unit="ms", tz="UTC")
     rows = ledger.load(store, moment)
     found = note(store, standings(rows, budgets, now), now)
-    # What the last calls of a period crossed is seen when the next one has begun.
-    before = now - _LATE
-    left = [
-        one
-        for one in budgets
-        if one.at < _milliseconds(before) and current(one, before) != current(one, now)
-    ]
-    late = [event for one in standings(rows, left, before) for event in crossed(one, before)]
-    return store.budgets.note([one for one in late if one.kind != "forecast"]) + found
+    late = [event for one in budgets for event in _of_the_last_period(rows, one, now)]
+    return store.budgets.note(late) + found
+
+
+def _of_the_last_period(rows: pd.DataFrame, budget: Budget, now: pd.Timestamp) -> list[BudgetEvent]:
+    """What was crossed until the end of the period before: nobody may have looked in time."""
+    period = current(budget, now)
+    if period is None or period.start is None:
+        return []
+    end = period.start.tz_convert(UTC) - pd.Timedelta(milliseconds=1)
+    if budget.at >= _milliseconds(end):
+        return []
+    events = [event for one in standings(rows, [budget], end) for event in crossed(one, end)]
+    return [one for one in events if one.kind != "forecast"]
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from lib.model_analysis import Analysis
+from lib.parents import way_up
 
 ConcernName = Literal["loop", "context", "stuck", "errors", "costly"]
 Row = Mapping[Any, Any]
@@ -50,7 +51,7 @@ def concerns(
     """What is of concern about a running session; nothing about any other.
 
     `row`: of a sessions frame. `facts`: what its transcript came to. `average_usd`: what an ended
-    session of its project cost. `moved_at`: when it or a subagent last did something (ms).
+    session of its project cost. `moved_at`: when it or anything below it last did something (ms).
     """
     if row["section"] != "running":
         return []
@@ -115,18 +116,17 @@ def _averages(frame: pd.DataFrame) -> dict[str, float]:
 
 
 def _moved(frame: pd.DataFrame) -> dict[str, int]:
-    """When each session or a subagent of it last did something (ms)."""
-    rows: Iterable[tuple[str, Any, Any]] = zip(
-        frame["key"], frame["parent_key"], frame["last_activity_at"], strict=True
-    )
+    """When each session or anything below it last did something (ms)."""
+    rows: Iterable[tuple[str, Any]] = zip(frame["key"], frame["last_activity_at"], strict=True)
+    named: Iterable[tuple[str, Any]] = zip(frame["key"], frame["parent_key"], strict=True)
+    parents = {key: parent if isinstance(parent, str) else None for key, parent in named}
     found: dict[str, int] = {}
-    for key, parent, at in rows:
+    for key, at in rows:
         if pd.isna(at):
             continue
         moment = int(at.timestamp() * 1000)
-        for one in (key, parent):
-            if isinstance(one, str):
-                found[one] = max(moment, found.get(one, 0))
+        for one in (key, *way_up(key, parents)):
+            found[one] = max(moment, found.get(one, 0))
     return found
 
 

@@ -13,10 +13,10 @@ def known_parent(key: str, parents: Mapping[str, str | None]) -> str | None:
 
     `parents`: of every session in the store, what its files say.
     """
-    return next(iter(_way_up(key, parents)), None)
+    return next(iter(way_up(key, parents)), None)
 
 
-def _way_up(key: str, parents: Mapping[str, str | None]) -> list[str]:
+def way_up(key: str, parents: Mapping[str, str | None]) -> list[str]:
     """The known sessions above one, the nearest first; none where the way does not end."""
     way: list[str] = []
     above = parents[key]
@@ -58,5 +58,5 @@ class Family:
 
     def relatives(self, key: str) -> set[str]:
         """Every session above and below."""
-        above = _way_up(key, self._parents) if key in self._parents else []
+        above = way_up(key, self._parents) if key in self._parents else []
         return {*above, *self.below(key)}

@@ -98,6 +98,9 @@ def test_a_transcript_that_can_not_be_read_is_told_and_tried_again(
     passed(file_store, tmp_path)
     (told,) = file_store.analyses.problems()
     assert (told.session_key, told.problem) == (KEY, "Its transcript is no plain file.")
+    version = file_store.version()
+    passed(file_store, tmp_path)
+    assert (file_store.version(), file_store.analyses.problems()) == (version, [told])
     assert set(outcomes(file_store)) == {"Bash", "Read"}
     session.path.rmdir()
     session.path.write_bytes(content)

@@ -309,8 +309,9 @@ def test_the_command_notes_what_was_crossed(tmp_path: Path) -> None:
     store.close()
 
 
-def test_what_the_last_call_of_a_day_crosses_is_told_after_midnight_and_once(
-    file_store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("off", ["30s", "23h"])
+def test_what_the_last_call_of_a_day_crosses_is_told_in_the_next_day_and_once(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch, off: str
 ) -> None:
     late = pd.Timestamp("2026-03-10T23:59:50Z")
     call = Request(
@@ -327,9 +328,10 @@ def test_what_the_last_call_of_a_day_crosses_is_told_after_midnight_and_once(
         id="b", name="b", amount_usd=2, period="day", time_zone="UTC", by="me", at=late.value
     )
     new = msgspec.structs.replace(known, id="new")
-    for budget, at in ((known, late - pd.Timedelta(days=3)), (new, late)):
+    midnight = pd.Timestamp("2026-03-11T00:00Z")
+    for budget, at in ((known, late), (new, midnight)):
         file_store.budgets.save(msgspec.structs.replace(budget, at=at.value // 10**6))
-    monkeypatch.setattr(budgets.time, "time_ns", lambda: (late + pd.Timedelta(seconds=30)).value)
+    monkeypatch.setattr(budgets.time, "time_ns", lambda: (late + pd.Timedelta(off)).value)
     told = [(one.budget_id, one.kind) for one in budgets.check(file_store)]
     assert told == [("b", "50"), ("b", "80"), ("b", "100")]
     assert budgets.check(file_store) == []

@@ -99,6 +99,15 @@ def test_a_subagent_that_works_keeps_its_session_from_being_stuck() -> None:
     assert list(frame["concerns"]) == [[], []]
 
 
+def test_what_works_two_levels_below_keeps_all_above_from_being_stuck() -> None:
+    top = a_row(last_activity_at=STUCK_MS)
+    middle = a_row("middle", parent_key=top["key"], last_activity_at=STUCK_MS)
+    lowest = a_row("lowest", parent_key=middle["key"], last_activity_at=MINUTE)
+    frame = session_frame([top, middle, lowest])
+    add_concerns(frame, {}, {}, NOW_MS)
+    assert list(frame["concerns"]) == [[], [], []]
+
+
 def test_a_servers_session_is_judged_by_what_the_local_transcript_tells() -> None:
     frame = session_frame([a_row()])
     key = frame["key"].iloc[0]
