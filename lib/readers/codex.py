@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lib.model import Evidence, FileFacts, FileState
-from lib.readers import codex_live, codex_parser, codex_turns, codex_usage
+from lib.readers import codex_heads, codex_live, codex_parser, codex_turns, codex_usage
 from lib.readers.codex_parser import Parser
 from lib.readers.lines import Increment
 
@@ -59,7 +59,7 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
     """
     with _increment(path, previous) as increment:
         parser = Parser(path, increment.state)
-        increment.each_line(parser.consume, codex_parser.OPENERS)
+        increment.each_line(parser.consume, (codex_heads.OPENER,))
         return parser.finish()
 
 

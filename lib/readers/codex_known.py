@@ -3,6 +3,11 @@
 Most of them hold no facts for this software; they are listed so that what is new shows.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
 from lib.model import FileState
 from lib.readers.drift import fields_of, note_fields, words
 
@@ -63,8 +68,30 @@ _INFO_FIELDS = words(
 )
 
 
+def _object(
+    name: str, fields: Iterable[str], *, only_these: bool = True, **of_kind: Any
+) -> type[msgspec.Struct]:
+    """A struct that is decoded where an object has these fields, of any type but `of_kind`."""
+    kinds: dict[str, Any] = {**dict.fromkeys(sorted(fields), msgspec.Raw), **of_kind}
+    given = [(field, kind | msgspec.UnsetType, msgspec.UNSET) for field, kind in kinds.items()]
+    return msgspec.defstruct(name, given, forbid_unknown_fields=only_these, gc=False)
+
+
+_Usage = _object("_Usage", _USAGE_FIELDS)
+_Info = _object("_Info", _INFO_FIELDS, total_token_usage=_Usage | None)
+_Payload = _object("_Payload", (), only_these=False, info=_Info | None, usage=_Usage | None)
+_known_decoder = msgspec.json.Decoder(_object("_Record", _RECORD_FIELDS, payload=_Payload))
+
+
 def look_at_fields(file: FileState, line: memoryview) -> None:
     """Count the fields of a record, and of the token counts in it, that are new."""
+    try:
+        _known_decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _count_new_fields(file, line)
+
+
+def _count_new_fields(file: FileState, line: memoryview) -> None:
     record = fields_of(line)
     note_fields(file, "record", record, _RECORD_FIELDS)
     payload = fields_of(record.get("payload"))

@@ -1,24 +1,32 @@
 """One reading of one rollout of Codex: lines in, facts out.
 
 Only the first `session_meta` of a file describes it; those right behind it are copies of its
-ancestors'. Heavy records without facts (world states, tool outputs, reasoning) are known by
-their first bytes and passed over undecoded, but only when they are written as the CLI writes
-them; anything else is decoded.
+ancestors'. Records without facts are passed over undecoded, and of the most common others only
+the payload is decoded, where they begin as the CLI writes them (`codex_heads`); any other line
+is decoded whole, which tells the same.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from lib.model import FileFacts, FileState, Session, owner_rank
-from lib.readers import codex_known, codex_turns, drift
+from lib.readers import codex_heads, codex_known, codex_turns, drift
 from lib.readers.codex_records import (
+    CallFields,
+    CallUsage,
     Item,
     Payload,
     Record,
     Settings,
+    TokenCount,
+    decode_call_usage,
     decode_record,
+    decode_token_count,
+    decode_tool_call,
     identifier,
     text_of,
     version_of,
@@ -38,57 +46,9 @@ from lib.readers.values import (
 
 AGENT = "codex"
 HIDDEN_REQUESTS = "hidden_requests"
-_OPENER = b'{"timestamp":'
-OPENERS = (_OPENER,)
-"""First bytes of a record."""
-
 _ANNOUNCES = (0, 169)
 """The first version known to hold a lock for every thread that it has loaded."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-_HEAD = re.compile(
-    rb'\{"timestamp":"(20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}Z)",'
-    rb'(?:"ordinal":\d+,)?"type":"([^"]+","payload":\{(?:"type":"[^"]+")?)'
-)
-"""First bytes of a record as the CLI writes it: its time, and its kind and its payload's kind."""
-_ITEM = re.compile(rb',"thread_id":"[^"\\]*","turn_id":"[^"\\]*","item":\{"type":"(\w+)"')
-_OUTPUT_ID = re.compile(rb'(?:,"id":"[^"\\]*")?,"call_id":"([\w.:-]+)"')
-
-
-_CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
-_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
-_TEXTS = frozenset({b"UserMessage", b"AgentMessage"})
-
-_OUTPUT, _ITEM_DONE, _MESSAGE, _NO_FACTS = range(4)
-
-
-def _heads(kind: str, names: str, action: int) -> dict[bytes, int]:
-    return {f'{kind}","payload":{{"type":"{name}"'.encode(): action for name in names.split()}
-
-
-_ACTIONS: dict[bytes, int] = {
-    b'world_state","payload":{': _NO_FACTS,
-    b'compacted","payload":{': _NO_FACTS,
-    **_heads("response_item", " ".join(_OUTPUTS), _OUTPUT),
-    **_heads("event_msg", "item_completed", _ITEM_DONE),
-    **_heads("response_item", "message", _MESSAGE),
-    **_heads(
-        "response_item",
-        "reasoning agent_message web_search_call tool_search_call tool_search_output "
-        "image_generation_call compaction context_compaction ghost_snapshot",
-        _NO_FACTS,
-    ),
-    **_heads(
-        "event_msg",
-        "agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break "
-        "exec_command_begin exec_command_end exec_command_output_delta patch_apply_begin "
-        "patch_apply_end mcp_tool_call_begin mcp_tool_call_end web_search_end "
-        "view_image_tool_call context_compacted turn_diff",
-        _NO_FACTS,
-    ),
-}
-"""Kinds that need no decoding. Any other is decoded, so that only what is known is passed over."""
-_CLOSING_BRACE = ord("}")
 
 
 class Kept(msgspec.Struct, omit_defaults=True):
@@ -103,9 +63,9 @@ class Kept(msgspec.Struct, omit_defaults=True):
     """The file's own `session_meta` was seen."""
     subagent: bool = False
     stamp: str = ""
-    """The newest time of a record, as the CLI writes times."""
+    """The newest time of the other records, as the CLI writes times."""
     newest: int | None = None
-    """The newest time of the records that are written in another way."""
+    """The newest time of the records that were decoded whole."""
     broken: bool = False
     """A response broke off, so that what it used is unknown."""
 
@@ -124,35 +84,59 @@ class Parser:
         self._ledger = Ledger(kept.counting, file)
         self._stamp = b""
         self._answer: str | None = None
+        self._typed: dict[int, tuple[Callable[[memoryview], Any], Callable[[Any, str], None]]] = {
+            codex_heads.TOKEN_COUNT: (decode_token_count, self._count),
+            codex_heads.USAGE_RECORD: (decode_call_usage, self._record),
+            codex_heads.CALL: (decode_tool_call, self._called),
+        }
+        """What is decoded without its envelope, and what is then done."""
         self._identify()
 
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take one line; answer why it yielded no facts, or None."""
-        head = _HEAD.match(buffer, start, end)
-        stamp = b""
-        if head is not None:
-            stamp, kind = head.group(1, 2)
-            action = _ACTIONS.get(kind)
-            if (
-                action is not None
-                and self._kept.begun
-                # A record that was cut off and has the next one glued to it is decoded, and fails.
-                and buffer[end - 1] == _CLOSING_BRACE
-                and buffer.find(_OPENER, head.end(), end) < 0
-                and (action == _NO_FACTS or self._passes_over(action, head.end(), buffer, end))
-            ):
-                if stamp > self._stamp:  # noqa: PLR1730 - a third of what `max` takes
-                    self._stamp = stamp
-                return None
+        head = codex_heads.HEAD.match(buffer, start, end)
+        # Without a brace at its end a record was cut off.
+        if head is None or buffer[end - 1] != codex_heads.CLOSING_BRACE or not self._kept.begun:
+            return self._take_any(buffer, start, end)
+        stamp, kind = head.group(1, 2)
+        action = codex_heads.ACTIONS.get(kind)
+        if action is None:
+            taken = False
+        elif action in self._typed:
+            taken = self._take_typed(action, head, buffer, end)
+        else:
+            # A record that was cut off and has the next one glued to it is decoded, and fails.
+            taken = buffer.find(codex_heads.OPENER, head.end(), end) < 0 and (
+                action == codex_heads.NO_FACTS or self._passes_over(action, head.end(), buffer, end)
+            )
+        if not taken:
+            return self._take_any(buffer, start, end)
+        if stamp > self._stamp:  # noqa: PLR1730 - a third of what `max` takes
+            self._stamp = stamp
+        return None
+
+    def _take_typed(self, action: int, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
+        """Take a record whose payload is of one struct; False where more than that is in it."""
+        decode, take = self._typed[action]
         try:
-            record = decode_record(memoryview(buffer)[start:end])
-            if stamp > self._stamp:  # noqa: PLR1730 - a third of what `max` takes
-                self._stamp = stamp
-            self._take(record, stamped=head is not None)
+            payload = decode(memoryview(buffer)[head.start(3) : end - 1])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        take(payload, head[1].decode())
+        if self._file.line in drift.SAMPLED_LINES:
+            codex_known.look_at_fields(self._file, memoryview(buffer)[head.start() : end])
+        return True
+
+    def _take_any(self, buffer: bytearray, start: int, end: int) -> str | None:
+        """Take a line by all of its fields, as any can be taken."""
+        line = memoryview(buffer)[start:end]
+        try:
+            record = decode_record(line)
+            self._take(record)
         except Unreadable as reason:
             return str(reason)
         if self._file.line in drift.SAMPLED_LINES:
-            codex_known.look_at_fields(self._file, memoryview(buffer)[start:end])
+            codex_known.look_at_fields(self._file, line)
         return None
 
     @property
@@ -200,22 +184,21 @@ class Parser:
 
     def _passes_over(self, action: int, rest: int, buffer: bytearray, end: int) -> bool:
         """Whether this record is known to hold no facts, or only the end of a tool call."""
-        if action == _OUTPUT:
-            call = _OUTPUT_ID.match(buffer, rest, end)
+        if action == codex_heads.OUTPUT:
+            call = codex_heads.OUTPUT_ID.match(buffer, rest, end)
             if call is not None:
                 self._turns.pending.pop(call[1].decode(), None)
             return call is not None
-        if action == _ITEM_DONE:
-            item = _ITEM.match(buffer, rest, end)
-            return item is not None and item[1] not in _TEXTS
+        if action == codex_heads.ITEM_DONE:
+            return codex_heads.ITEM_WITHOUT_FACTS.match(buffer, rest, end) is not None
         return self._turns.prompts_by_event and self._turns.answers_by_event
 
-    def _take(self, record: Record, *, stamped: bool) -> None:
+    def _take(self, record: Record) -> None:
         payload = record.payload or Payload()
         kept = self._kept
         if not kept.begun:
             self._begin(record, payload)
-        if not stamped and (at := as_time(record.timestamp)) is not None:
+        if (at := as_time(record.timestamp)) is not None:
             kept.newest = max(kept.newest or 0, at)
         match record.type:
             case "event_msg":
@@ -223,8 +206,7 @@ class Parser:
             case "response_item":
                 self._item(payload, record.timestamp)
             case "token_usage_record":
-                model, thread = self._session.model, self._session.session_id
-                self._counted(self._ledger.record(payload, record.timestamp, model, thread))
+                self._record(payload, record.timestamp)
             case "turn_context":
                 self._ledger.begin_turn(payload.turn_id)
                 self._settings(payload)
@@ -295,16 +277,23 @@ class Parser:
                 settings.approvals_reviewer in (None, "user")
             )
 
-    def _counted(self, call: bool) -> None:
-        self._session.turn_requests += call
-        if call:
-            codex_turns.progress(self._session)
+    def _called(self, payload: CallFields, _: object) -> None:
+        codex_turns.called(self._session, self._turns, payload)
+
+    def _record(self, payload: CallUsage | Payload, timestamp: object) -> None:
+        model, thread = self._session.model, self._session.session_id
+        if self._ledger.record(payload, timestamp, model, thread):
+            codex_turns.requested(self._session)
+
+    def _count(self, payload: TokenCount | Payload, timestamp: object) -> None:
+        if self._ledger.token_count(payload, timestamp, self._session.model):
+            codex_turns.requested(self._session)
 
     def _event(self, payload: Payload, timestamp: object) -> None:
         session, turns = self._session, self._turns
         match payload.type:
             case "token_count":
-                self._counted(self._ledger.token_count(payload, timestamp, session.model))
+                self._count(payload, timestamp)
             case "item_completed":
                 self._completed_item(payload.item or Item(), timestamp)
             case "user_message":
@@ -362,9 +351,9 @@ class Parser:
             )
         elif payload.type == "message" and payload.role == "assistant":
             self._answered(text_of(payload.content), by_event=False)
-        elif payload.type in _CALLS:
+        elif payload.type in codex_heads.CALLS:
             codex_turns.called(session, turns, payload)
-        elif payload.type in _OUTPUTS:
+        elif payload.type in codex_heads.OUTPUTS:
             turns.pending.pop(identifier(payload.call_id) or "", None)
         else:
             drift.check(self._file, "response item", payload.type, codex_known.ITEMS)

@@ -7,10 +7,11 @@ that field is lost. Lines of mid-2025 have no envelope: the payload is the line 
 """
 
 import re
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 
+from lib.model import MAXIMUM_TOKENS
 from lib.readers.values import (
     as_count,
     as_list,
@@ -20,19 +21,21 @@ from lib.readers.values import (
     decode_object,
 )
 
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAXIMUM_TOKENS)]
 
-class Usage(msgspec.Struct):
+
+class Usage(msgspec.Struct, gc=False):
     """Tokens of one call, or of all calls so far. Cached and written ones are part of the input."""
 
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_input_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_output_tokens: int = 0
-    total_tokens: int | None = None
+    input_tokens: Tokens = 0
+    cached_input_tokens: Tokens = 0
+    cache_write_input_tokens: Tokens = 0
+    output_tokens: Tokens = 0
+    reasoning_output_tokens: Tokens = 0
+    total_tokens: Tokens | None = None
 
 
-class Info(msgspec.Struct):
+class Info(msgspec.Struct, gc=False):
     """`info` of a `token_count` event."""
 
     total_token_usage: Usage | None = None
@@ -84,11 +87,44 @@ class Settings(msgspec.Struct):
     approvals_reviewer: str | None = None
 
 
-class Payload(msgspec.Struct):
+class TokenCount(msgspec.Struct, gc=False):
+    """The fields that matter of a `token_count` event."""
+
+    type: Literal["token_count"] = "token_count"
+    info: Info | None = None
+    rate_limits: RateLimits | None = None
+
+
+class CallUsage(msgspec.Struct, gc=False):
+    """The fields that matter of a `token_usage_record`."""
+
+    thread_id: str | None = None
+    response_id: str | None = None
+    usage: Usage | None = None
+    thread_token_usage: Usage | None = None
+
+
+class CallFields(msgspec.Struct):
+    """The fields that matter of a tool call, whichever way it is written."""
+
+    id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+    call_id: str | None = None
+    action: Any = None
+
+
+class ToolCall(CallFields):
+    """A tool call that is known as one before it is decoded."""
+
+    type: Literal["function_call", "custom_tool_call", "local_shell_call"] = "function_call"
+
+
+class Payload(CallFields):
     """The fields that matter, of all kinds of payload."""
 
     type: str | None = None
-    id: str | None = None
     timestamp: str | None = None
     cwd: str | None = None
     originator: str | None = None
@@ -118,11 +154,6 @@ class Payload(msgspec.Struct):
     item: Item | None = None
     error: Any = None
     codex_error_info: Any = None
-    name: str | None = None
-    arguments: str | None = None
-    input: str | None = None
-    call_id: str | None = None
-    action: Any = None
     reason: str | None = None
 
 
@@ -135,6 +166,9 @@ class Record(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Record)
+decode_token_count = msgspec.json.Decoder(TokenCount).decode
+decode_call_usage = msgspec.json.Decoder(CallUsage).decode
+decode_tool_call = msgspec.json.Decoder(ToolCall).decode
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 _STRUCTS: dict[str, type[msgspec.Struct]] = {

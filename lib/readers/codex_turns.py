@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lib.model import ErrorClass, Session
-from lib.readers.codex_records import Payload, identifier
+from lib.readers.codex_records import CallFields, Payload, identifier
 from lib.readers.values import as_list, as_object, as_text
 from lib.specs import note_touched
 
@@ -61,7 +61,7 @@ class Call(msgspec.Struct, omit_defaults=True):
     asks: bool
     """It needs a permission that the sandbox does not give, and the user would be asked."""
     argument: str = ""
-    record: Payload | None = None
+    record: CallFields | None = None
     """What the rest is still to be told from: most calls get their output before anyone asks."""
 
 
@@ -124,13 +124,19 @@ def answered(session: Session, turns: Turns, *, by_event: bool) -> None:
         session.turn = "unknown"
 
 
+def requested(session: Session) -> None:
+    """A call of the model has ended."""
+    session.turn_requests += 1
+    progress(session)
+
+
 def progress(session: Session) -> None:
     """A sign of life: what was being retried has succeeded."""
     if session.turn == "retrying":
         session.turn, session.turn_detail = "running", None
 
 
-def called(session: Session, turns: Turns, payload: Payload) -> None:
+def called(session: Session, turns: Turns, payload: CallFields) -> None:
     """A tool call."""
     progress(session)
     if not turns.marked:
@@ -244,7 +250,7 @@ def show(session: Session, turns: Turns) -> None:
         session.turn_detail = f"{call.name}: {call.argument}" if call.argument else call.name
 
 
-def _arguments(payload: Payload) -> dict[str, Any]:
+def _arguments(payload: CallFields) -> dict[str, Any]:
     """The arguments of a call; empty where they are no object."""
     try:
         return as_object(msgspec.json.decode(payload.arguments or "{}")) or as_object(

@@ -16,9 +16,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from lib.model import MAXIMUM_TOKENS, SUBSCRIPTION, FileState, Request
-from lib.readers.codex_records import Payload, Usage, identifier
-from lib.readers.values import IMPLAUSIBLE_TOKENS, Unreadable, as_count, as_time, as_word
+from lib.model import SUBSCRIPTION, FileState, Request
+from lib.readers.codex_records import CallUsage, Payload, RateLimits, TokenCount, Usage, identifier
+from lib.readers.values import as_count, as_time, as_word
 
 TOTAL_MISMATCH = "total_mismatch"
 MISSING_MODEL = "missing_model"
@@ -82,11 +82,10 @@ class Ledger:
         """
         self.counting.service_tier = "priority" if tier == "fast" else as_word(tier)
 
-    def record(self, payload: Payload, timestamp: object, model: str | None, thread: str) -> bool:
-        """A `token_usage_record`. Answers whether it is a call.
-
-        Raises Unreadable when a count is impossible.
-        """
+    def record(
+        self, payload: CallUsage | Payload, timestamp: object, model: str | None, thread: str
+    ) -> bool:
+        """A `token_usage_record`. Answers whether it is a call."""
         if payload.usage is None:
             return False
         usage = _vector(payload.usage)
@@ -101,25 +100,24 @@ class Ledger:
         copied = payload.thread_id is not None and payload.thread_id != thread
         return self._add(f"codex:{response}", usage, timestamp, model, copied=copied)
 
-    def token_count(self, payload: Payload, timestamp: object, model: str | None) -> bool:
-        """A `token_count` event. Answers whether it is a call.
-
-        Raises Unreadable when a count is impossible.
-        """
-        self._limits(payload, timestamp)
+    def token_count(
+        self, payload: TokenCount | Payload, timestamp: object, model: str | None
+    ) -> bool:
+        """A `token_count` event. Answers whether it is a call."""
+        self._limits(payload.rate_limits, timestamp)
         info = payload.info
         if info is None:
             return False
         total, last = info.total_token_usage, info.last_token_usage
-        last_vector = None if last is None else _vector(last)
         counting = self.counting
         counting.context_window = as_count(info.model_context_window) or counting.context_window
-        if last_vector is not None:
-            counting.context_tokens = last_vector[0] + last_vector[3]
+        if last is not None:
+            counting.context_tokens = last.input_tokens + last.output_tokens
         if counting.by_response:
             self._count(repeated=True)
             return False
         total_vector = None if total is None else _vector(total)
+        last_vector = None if last is None else _vector(last)
         return self._difference(total_vector, last_vector, timestamp, model)
 
     def _difference(
@@ -196,8 +194,7 @@ class Ledger:
         self._file.usage_records += 1
         self._file.repeated_records += repeated
 
-    def _limits(self, payload: Payload, timestamp: object) -> None:
-        limits = payload.rate_limits
+    def _limits(self, limits: RateLimits | None, timestamp: object) -> None:
         if limits is None:
             return
         ends: list[int] = []
@@ -216,21 +213,16 @@ class Ledger:
                 ends.append(end)
         if known:
             self.counting.flags.add(SUBSCRIPTION)
-            self.counting.resets_at = max(ends, default=None)
+            self.counting.resets_at = max(ends) if ends else None
 
 
 def _vector(usage: Usage) -> Vector:
-    given, cached = usage.input_tokens, usage.cached_input_tokens
-    written, output = usage.cache_write_input_tokens, usage.output_tokens
-    reasoning, stated = usage.reasoning_output_tokens, usage.total_tokens or 0
-    # Spelled out: there are several of these for every call.
-    if not (
-        0 <= given <= MAXIMUM_TOKENS
-        and 0 <= cached <= MAXIMUM_TOKENS
-        and 0 <= written <= MAXIMUM_TOKENS
-        and 0 <= output <= MAXIMUM_TOKENS
-        and 0 <= reasoning <= MAXIMUM_TOKENS
-        and 0 <= stated <= MAXIMUM_TOKENS
-    ):
-        raise Unreadable(IMPLAUSIBLE_TOKENS)
-    return given, cached, written, output, reasoning, stated or given + output
+    given, output = usage.input_tokens, usage.output_tokens
+    return (
+        given,
+        usage.cached_input_tokens,
+        usage.cache_write_input_tokens,
+        output,
+        usage.reasoning_output_tokens,
+        usage.total_tokens or given + output,
+    )

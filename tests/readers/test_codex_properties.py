@@ -122,14 +122,35 @@ def replaced(value: Any, place: tuple[str | int, ...], new: object) -> Any:
     return copy
 
 
-@given(st.lists(st.tuples(st.sampled_from(PLACES), anything), min_size=1, max_size=4))
-def test_any_value_in_any_field_is_borne(changes: list[tuple[tuple[str | int, ...], object]]):
+def changed(changes: list[tuple[tuple[str | int, ...], object]]) -> Any:
+    """`FULL` with other values at some places, those that are still there."""
     records: Any = FULL
     for place, new in changes:
         try:
             records = replaced(records, place, new)
         except (KeyError, IndexError, TypeError, AttributeError):
             continue
+    return records
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), anything), max_size=4))
+def test_what_is_known_by_its_first_bytes_tells_what_decoding_it_whole_does(
+    changes: list[tuple[tuple[str | int, ...], object]],
+):
+    with tempfile.TemporaryDirectory() as folder:
+        known, whole = (
+            codex.read(write(Path(folder), CHILD, changed(changes), separators=separators), None)
+            for separators in ((",", ":"), (", ", ": "))
+        )
+    assert known.requests == whole.requests
+    assert known.session == whole.session
+    for name in ("records", "usage_records", "repeated_records", "skipped", "unknown", "line"):
+        assert getattr(known.state, name) == getattr(whole.state, name)
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), anything), min_size=1, max_size=4))
+def test_any_value_in_any_field_is_borne(changes: list[tuple[tuple[str | int, ...], object]]):
+    records = changed(changes)
     with tempfile.TemporaryDirectory() as folder:
         whole = b"".join(json.dumps(record).encode() + b"\n" for record in records)
         path = write(Path(folder), CHILD, [])
