@@ -153,12 +153,14 @@ class _Lines:
             and _is_whole(buffer, start, end)
         ):
             return None
+        line = buffer[start:end]
         try:
-            self._apply(decode_record(memoryview(buffer)[start:end]))
+            record = decode_record(line)
+            self._apply(record)
         except Unreadable as reason:
             return str(reason)
         if self._file.line in SAMPLED_LINES:
-            look_at_fields(self._file, memoryview(buffer)[start:end])
+            look_at_fields(self._file, record.type, line)
         return None
 
     def _glance(self, buffer: bytearray, start: int, end: int) -> bool:

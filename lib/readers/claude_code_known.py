@@ -3,6 +3,10 @@
 Most of them hold no facts for this software; they are listed so that what is new shows.
 """
 
+from typing import Any, cast
+
+import msgspec
+
 from lib.model import FileState
 from lib.readers.drift import fields_of, note_fields, words
 
@@ -62,6 +66,7 @@ _RECORD_FIELDS = words(
     turnPosition type url userType uuid version
     """
 )
+_KINDS_LOOKED_AT = ("user", "assistant", "system")
 _USAGE_FIELDS = words(
     """
     cache_creation cache_creation_input_tokens cache_deleted_input_tokens
@@ -83,15 +88,31 @@ _PARTS_OF_USAGE = {
 }
 
 
-def look_at_fields(file: FileState, line: memoryview) -> None:
-    """Count the fields of a record, and of the usage in it, that are new."""
+class _Message(msgspec.Struct, gc=False):
+    """The one part of a message whose fields are looked at."""
+
+    usage: dict[str, Any] | None = None
+
+
+_message_decoder = msgspec.json.Decoder(_Message)
+
+
+def look_at_fields(file: FileState, kind: object, line: bytearray) -> None:
+    """Count the fields of a record of this kind, and of the usage in it, that are new."""
+    if kind not in _KINDS_LOOKED_AT:
+        return
     record = fields_of(line)
-    kind = bytes(record.get("type", b""))
-    if kind in (b'"user"', b'"assistant"', b'"system"'):
-        note_fields(file, "record", record, _RECORD_FIELDS)
-    if kind == b'"assistant"':
-        usage = fields_of(fields_of(record.get("message")).get("usage"))
+    note_fields(file, "record", record, _RECORD_FIELDS)
+    if kind == "assistant":
+        usage = _usage_in(record.get("message"))
         note_fields(file, "usage", usage, _USAGE_FIELDS)
         for name, known in _PARTS_OF_USAGE.items():
-            if (part := usage.get(name)) is not None:
-                note_fields(file, name, fields_of(part), known)
+            if isinstance(part := usage.get(name), dict):
+                note_fields(file, name, cast(dict[str, Any], part), known)
+
+
+def _usage_in(message: bytes | None) -> dict[str, Any]:
+    try:
+        return _message_decoder.decode(message or b"{}").usage or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}

@@ -176,7 +176,7 @@ class _TypedRecord(Record, rename="camel", gc=False):
 _decoder = msgspec.json.Decoder(_TypedRecord)
 
 
-def decode_record(line: memoryview) -> Record:
+def decode_record(line: bytearray) -> Record:
     """The record in one line of a transcript.
 
     Raises Unreadable when the line is no JSON object or nested beyond what parsers bear.

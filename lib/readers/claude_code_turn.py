@@ -91,7 +91,7 @@ class TurnState:
             return
         pending.pop(tool_use_id, None)
         if session.turn in _OPEN:
-            session.turn, self._shows_pending = "running", True
+            self._goes_on()
 
     def answer(self, message: Message, call: str | None, at: int | None, copied: int) -> None:
         """A content block of the model's answer."""
@@ -100,16 +100,20 @@ class TurnState:
         if call is None or not calls or (call != calls[-1] and call not in calls):
             if call is not None:
                 session.turn_requests += 1
-                del calls[: 1 - _CALLS_REMEMBERED]
+                if len(calls) >= _CALLS_REMEMBERED:
+                    del calls[: 1 - _CALLS_REMEMBERED]
                 calls.append(call)
             if session.turn not in _OPEN:
                 session.turn_started_at = at
-        session.ended_cleanly = False
+        if session.ended_cleanly:
+            session.ended_cleanly = False
         if session.error_class is not None:
             session.error_class = session.error_message = session.resets_at = None
         said = self._content(message, copied)
         reason = message.stop_reason
-        if reason != "tool_use" and reason in _ANSWERED:
+        if reason == "tool_use":
+            self._goes_on()
+        elif reason in _ANSWERED:
             self._enter("idle")
         elif reason == "model_context_window_exceeded":
             self._enter("failed")
@@ -119,9 +123,8 @@ class TurnState:
             session.turn, session.turn_detail = "idle", None
             self._shows_pending = False
         else:
-            session.turn, self._shows_pending = "running", True
-            if reason != "tool_use":
-                drift.check(self._file, "stop reason", reason, STOP_REASONS)
+            self._goes_on()
+            drift.check(self._file, "stop reason", reason, STOP_REASONS)
 
     def failure(self, record: Record, at: int | None) -> None:
         """The turn's last error, after all retries."""
@@ -173,6 +176,12 @@ class TurnState:
             self._state.recent_calls.clear()
             self._enter("running")
             session.turn_started_at = at
+
+    def _goes_on(self) -> None:
+        # To look is cheaper than to write, and nearly every record says so again.
+        if self._session.turn != "running":
+            self._session.turn = "running"
+        self._shows_pending = True
 
     def _enter(self, turn: Turn) -> None:
         session = self._session

@@ -93,21 +93,20 @@ class Calls:
         Half of all records with usage are, mostly with equal figures; older versions count more
         output in each, because the answer was still streaming.
         """
-        newest, usage = self._newest, message.usage
-        if (
-            newest is None
-            or usage is None
-            or at is None
-            or (message.id, message.model, copied) != self.newest_said
-        ):
+        newest, usage, said = self._newest, message.usage, self.newest_said
+        if newest is None or usage is None or at is None or said is None or message.id != said[0]:
+            return False
+        if message.model != said[1] or copied != said[2]:
             return False
         if usage == newest.usage:
-            newest.at = at if newest.at is None else max(newest.at, at)
+            if newest.at is None or at > newest.at:
+                newest.at = at
         elif _is_plain(usage) and (usage.output_tokens or 0) > (newest.usage.output_tokens or 0):
             newest.usage, newest.at = usage, at
         else:
             return False
-        self.count(1, repeats=True)
+        self.usage_records += 1
+        self.repeated_records += 1
         return True
 
     def take(self, call: Call) -> None:
@@ -143,7 +142,7 @@ class Calls:
         key, session_key = f"{AGENT}:{call.id}", self._state.session.key
         flags: set[str] = set()
         request = _request(call, key, session_key, flags)
-        inside = _inside(call, key, session_key, flags) if call.usage.iterations else []
+        inside = _inside(call, key, session_key, flags) if call.usage.iterations else ()
         if flags:
             self._state.flags |= flags
         if key in self.requests:

@@ -64,7 +64,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def fields_of(record: bytes | memoryview | None) -> dict[str, Any]:
+def fields_of(record: bytes | bytearray | memoryview | None) -> dict[str, Any]:
     """The fields of a JSON object, their values undecoded; empty for anything else."""
     if record is None:
         return {}

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +29,6 @@ _TERMINAL_SEQUENCES = re.compile(
 )
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST = 946_684_800_000  # 2000-01-01: anything before is a broken clock, not a session
 _LATEST = 4_102_444_800_000  # 2100-01-01
 
@@ -175,7 +174,10 @@ def as_time(value: object) -> int | None:
             moment = datetime.fromisoformat(value)
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=UTC)
-            milliseconds = (moment - _EPOCH) // _MILLISECOND
+            since = moment - _EPOCH
+            # A timedelta is divided through two Python integers, in five times the instructions.
+            milliseconds = (since.days * 86_400 + since.seconds) * 1000
+            milliseconds += since.microseconds // 1000
         except (ValueError, OverflowError, OSError):
             return None
     elif isinstance(value, int | float) and not isinstance(value, bool):
