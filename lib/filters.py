@@ -4,17 +4,21 @@ A filter over values keeps a session that has one of them; several filters must 
 Query parameters select and never act: what they name that does not exist is reported back.
 """
 
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from lib.cards import LOOKS
 from lib.health import CONCERNS
+from lib.per_frame import once_per_frame
 from lib.sections import Sort, top_level
+
+Mask = npt.NDArray[np.bool_]
 
 Range = Literal["1h", "24h", "7d", "30d", "all"]
 Facet = Literal["project", "tool", "status", "look", "error", "model", "branch"]
@@ -96,46 +100,59 @@ class Filters(BaseModel):
 
 def apply(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> pd.DataFrame:
     """The top-level sessions that `filters` leaves."""
-    known = _known_of(frame)
-    mask = _base(known, filters, now)
+    top = top_level(frame)
+    left = _base(top, filters, now)
     for facet in FACETS:
-        mask &= _one_of(known, facet, filters.chosen(facet))
-    return known.top[mask]
+        left = left & _one_of(top, facet, filters.chosen(facet))
+    return top[left]
 
 
 def counts(frame: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> dict[Facet, dict[str, int]]:
     """Per facet every value there is, with how many sessions it has under the *other* filters."""
-    known = _known_of(frame)
-    base = _base(known, filters, now)
-    masks = {facet: _one_of(known, facet, filters.chosen(facet)) for facet in FACETS}
+    top = top_level(frame)
+    base = _base(top, filters, now)
+    masks = {facet: _one_of(top, facet, filters.chosen(facet)) for facet in FACETS}
     found: dict[Facet, dict[str, int]] = {}
-    for facet in FACETS:
+    for facet, coded in _coded(top).items():
         mask = base.copy()
         for other in FACETS:
             if other != facet:
                 mask &= masks[other]
-        column = known.values[facet]
-        counted = column[mask.reindex(column.index)].value_counts()
-        found[facet] = {value: int(counted.get(value, 0)) for value in column.unique()}
+        counted = np.bincount(coded.codes[mask[coded.rows]], minlength=len(coded.values))
+        found[facet] = dict(zip(coded.values, counted.tolist(), strict=True))
     return found
 
 
 def values(frame: pd.DataFrame, facet: Facet) -> list[str]:
     """Every value of `facet` that some top-level session has."""
-    return sorted(_known_of(frame).values[facet].unique(), key=str.lower)
+    return sorted(_coded(top_level(frame))[facet].values, key=str.lower)
 
 
-def _values(top: pd.DataFrame, facet: Facet) -> pd.Series:
-    """The facet's value of each session, under its row label; several where it has several."""
-    column = top[_COLUMNS[facet]]
-    if facet in ("model", "look"):
-        column = column.explode()
-    return column.astype(object).where(column.notna(), NONE).replace("", NONE)
+class _Coded(NamedTuple):
+    """One facet of all sessions, a session several times where it has several values."""
+
+    rows: npt.NDArray[np.intp]
+    """Places of the sessions."""
+    codes: npt.NDArray[np.intp]
+    """For each, which of `values` it has."""
+    values: list[str]
 
 
-def _base(known: "_Known", filters: Filters, now: pd.Timestamp) -> pd.Series:
+@once_per_frame
+def _coded(top: pd.DataFrame) -> dict[Facet, _Coded]:
+    found: dict[Facet, _Coded] = {}
+    for facet in FACETS:
+        column = top[_COLUMNS[facet]].reset_index(drop=True)
+        if facet in ("model", "look"):
+            column = column.explode()
+        named = column.astype(object).where(column.notna(), NONE).replace("", NONE)
+        codes, values = pd.factorize(named)
+        found[facet] = _Coded(column.index.to_numpy(), codes, list(values))
+    return found
+
+
+def _base(top: pd.DataFrame, filters: Filters, now: pd.Timestamp) -> Mask:
     """What the range, the text and the dismissals leave."""
-    top = known.top
     mask = pd.Series(True, index=top.index)
     longest = RANGES[filters.range][1]
     if longest is not None:
@@ -144,9 +161,10 @@ def _base(known: "_Known", filters: Filters, now: pd.Timestamp) -> pd.Series:
     if not filters.dismissed:
         mask &= top["dismissed_at"].isna()
     if words := filters.text.lower().split():
+        texts = _texts(top)
         for word in words:
-            mask &= _holds(known.texts, word.lstrip("#"))
-    return mask
+            mask &= _holds(texts, word.lstrip("#"))
+    return mask.to_numpy(dtype=bool)
 
 
 def _holds(texts: "pd.Series[str]", word: str) -> "pd.Series[bool]":
@@ -159,38 +177,22 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-class _Known(NamedTuple):
-    """What a frame is filtered by."""
-
-    frame: "weakref.ref[pd.DataFrame]"
-    top: pd.DataFrame
-    """Its top-level sessions."""
-    texts: "pd.Series[str]"
-    """What is searched of each, in lower case."""
-    values: Mapping[Facet, pd.Series]
+@once_per_frame
+def _texts(top: pd.DataFrame) -> "pd.Series[str]":
+    """What is searched of each session, in lower case."""
+    rows = zip(*(top[column] for column in _SEARCHED), strict=True)
+    texts = ["\n".join(map(_text, row)).lower() for row in rows]
+    return pd.Series(texts, index=top.index, dtype="object")
 
 
-def _known_of(frame: pd.DataFrame) -> _Known:
-    global _newest  # noqa: PLW0603 - one frame is shared by all viewers until it moves
-    known = _newest
-    if known is None or known.frame() is not frame:
-        top = top_level(frame)
-        rows = zip(*(top[column] for column in _SEARCHED), strict=True)
-        texts = ["\n".join(map(_text, row)).lower() for row in rows]
-        made = pd.Series(texts, index=top.index, dtype="object")
-        values: dict[Facet, pd.Series] = {facet: _values(top, facet) for facet in FACETS}
-        known = _newest = _Known(weakref.ref(frame), top, made, values)
-    return known
-
-
-_newest: _Known | None = None
-
-
-def _one_of(known: _Known, facet: Facet, chosen: Sequence[str]) -> pd.Series:
+def _one_of(top: pd.DataFrame, facet: Facet, chosen: Sequence[str]) -> Mask:
     if not chosen:
-        return pd.Series(True, index=known.top.index)
-    found = known.values[facet].isin(chosen)
-    return found if found.index.is_unique else found.groupby(level=0).any()
+        return np.ones(len(top), dtype=bool)
+    coded = _coded(top)[facet]
+    wanted = np.array([value in chosen for value in coded.values], dtype=bool)
+    mask = np.zeros(len(top), dtype=bool)
+    mask[coded.rows[wanted[coded.codes]]] = True
+    return mask
 
 
 def to_query(filters: Filters) -> dict[str, list[str]]:

@@ -32,7 +32,14 @@ from lib.model_analysis import Analysis
 from lib.parents import Family
 from lib.request_frame import load_requests
 from lib.served import columns, differing, with_local
-from lib.session_row import SAMPLE_MACHINE, UNPRICED, identity, numbers, session_frame
+from lib.session_row import (
+    SAMPLE_MACHINE,
+    UNPRICED,
+    identity,
+    numbers,
+    session_frame,
+    updated_frame,
+)
 from lib.store import SessionRow, Store
 from lib.twins import Twins, joined
 
@@ -49,6 +56,8 @@ __all__ = [
 
 SILENT_MS = 120_000
 """A machine whose daemon has not beaten for so long: what is alive there is unknown."""
+MOST_DAYS = 40
+"""Of which sums are kept: one for each time zone of the viewers."""
 SILENT_SOURCE = "a daemon that no longer looks"
 
 
@@ -77,6 +86,10 @@ class Known:
     """When a row changes by itself: a rate limit ends, a recent session becomes an older one."""
     frame: pd.DataFrame | None = None
     frame_minute: int = -1
+    moved: set[str] = field(default_factory=set)
+    """Sessions whose rows changed since `frame` was made."""
+    days: dict[tuple[int, int], dict[str, Figures]] = field(default_factory=dict)
+    """What sessions came to in a day, by its first and last quarter hour."""
     usage_frame: pd.DataFrame | None = None
     usage_moved: set[str] = field(default_factory=set)
     """Sessions whose usage changed since `usage_frame` was made."""
@@ -94,18 +107,22 @@ class Known:
             self.analyses |= {
                 one.session_key: one for one in self.store.analyses.since(self.version)
             }
-            self.version = version
-            self.frame = None
             self.usage_moved |= changed
             for key in changed:
                 self._remake(key, now)
+                for day in self.days.values():
+                    day.pop(key, None)
         self._listen(now)
         minute = now // 60_000
-        if self.frame is None or minute != self.frame_minute:
+        if version != self.version or self.moved or minute != self.frame_minute:
             self._remake_due(now)
-            self.frame = session_frame(self.rows.values())
+            if self.frame is None or len(self.moved) > len(self.rows) // 10:
+                self.frame = session_frame(self.rows.values())
+            else:
+                self.frame = updated_frame(self.frame, self.rows, self.moved)
             add_concerns(self.frame, self.analyses, self.twins.local_of, now)
-            self.frame_minute = minute
+            self.moved.clear()
+            self.version, self.frame_minute = version, minute
 
     def _forget(self) -> None:
         for known in (
@@ -118,10 +135,11 @@ class Known:
             self.statuses,
             self.rows,
             self.due,
+            self.days,
         ):
             known.clear()
         self.version = 0
-        self.usage_frame = None
+        self.frame = self.usage_frame = None
 
     def _load(self, since: int) -> set[str]:
         changed: set[str] = set()
@@ -174,7 +192,6 @@ class Known:
             if row.machine in moved or (places and (row.machine, row.server) in places)
         ]:
             self._remake(key, now)
-            self.frame = None
 
     def _believed(self, claim: Evidence) -> Evidence:
         if claim.machine not in self.silent or claim.process == "dead":
@@ -218,6 +235,7 @@ class Known:
         row |= columns(session, state, self.servers, twin, row["requests"])
         row["parent_key"] = self.twins.server_of.get(key, session.parent_key)
         self.rows[key] = row
+        self.moved.add(key)
         self.due.pop(key, None)
         for moment in (due_at(session, state, self.rows[key]["section"]), lately.due):
             if moment is not None:
@@ -331,10 +349,19 @@ def today_totals(store: Store, timezone: tzinfo, now: int) -> Figures:
         // QUARTER_HOUR_MS
         for day in (today, today + timedelta(days=1))
     )
-    return total(
-        group.figures
-        for key, groups in known.usage.items()
-        if known.sessions[key].machine != SAMPLE_MACHINE
-        for group in groups
-        if group.quarter_hour is not None and first <= group.quarter_hour < end
-    )
+    with known.lock:
+        if (first, end) not in known.days and len(known.days) == MOST_DAYS:
+            known.days.clear()
+        day = known.days.setdefault((first, end), {})
+        for key in known.usage.keys() - day.keys():
+            day[key] = total(
+                group.figures
+                for group in known.usage[key]
+                if group.quarter_hour is not None and first <= group.quarter_hour < end
+            )
+        # Adding up what is not 0, in one order, so that a sum does not differ in its last digit.
+        return total(
+            day[key]
+            for key, row in known.sessions.items()
+            if row.machine != SAMPLE_MACHINE and day[key].requests
+        )

@@ -38,6 +38,21 @@ ENOUGH_SESSIONS = 5
 """Ended sessions of a project with known cost, below which there is no average to speak of."""
 
 
+_LOOKED_AT = [
+    "key",
+    "parent_key",
+    "project_path",
+    "section",
+    "status",
+    "last_activity_at",
+    "context_share",
+    "context_tokens",
+    "context_window",
+    "cost_usd",
+    "subagent_cost_usd",
+]
+
+
 class Concern(NamedTuple):
     """Something that somebody should look at."""
 
@@ -90,12 +105,14 @@ def add_concerns(
 
     `local_of`: of a server's session the local one that is the same.
     """
-    averages = _averages(frame)
-    moved = _moved(frame)
+    # Only some of the many columns, and of the running: each taking is slow.
+    is_running = (frame["section"] == "running").to_numpy(dtype=bool)
+    running = frame.loc[is_running, _LOOKED_AT]
+    averages = _averages(frame[_LOOKED_AT])
+    moved = _moved(frame[_LOOKED_AT], set(running["key"]))
     names: list[list[str]] = [[] for _ in range(len(frame))]
     reasons: list[list[str]] = [[] for _ in range(len(frame))]
-    of_running = [place for place, one in enumerate(frame["section"]) if one == "running"]
-    for place, row in zip(of_running, frame.iloc[of_running].to_dict("records"), strict=True):
+    for place, row in zip(is_running.nonzero()[0], running.to_dict("records"), strict=True):
         key = row["key"]
         facts = analyses.get(local_of.get(key, key))
         found = concerns(row, facts, averages.get(row["project_path"]), moved.get(key), now)
@@ -115,11 +132,12 @@ def _averages(frame: pd.DataFrame) -> dict[str, float]:
     return {str(path): float(mean) for path, mean in enough.items()}
 
 
-def _moved(frame: pd.DataFrame) -> dict[str, int]:
-    """When each session or anything below it last did something (ms)."""
-    rows: Iterable[tuple[str, Any]] = zip(frame["key"], frame["last_activity_at"], strict=True)
+def _moved(frame: pd.DataFrame, keys: set[str]) -> dict[str, int]:
+    """When each session of `keys` or anything below it last did something (ms)."""
     named: Iterable[tuple[str, Any]] = zip(frame["key"], frame["parent_key"], strict=True)
     parents = {key: parent if isinstance(parent, str) else None for key, parent in named}
+    about = frame[frame["key"].isin(keys) | frame["parent_key"].notna()]
+    rows: Iterable[tuple[str, Any]] = zip(about["key"], about["last_activity_at"], strict=True)
     found: dict[str, int] = {}
     for key, at in rows:
         if pd.isna(at):

@@ -1,17 +1,30 @@
 """The board as plain data: sections of cards in their order, the strip, and the header's totals."""
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import pandas as pd
 
 from lib.cards import Card, View, card, look, money, title
 from lib.figures import Figures
+from lib.per_frame import once_per_frame
 
 Sort = Literal["default", "duration", "attention", "newest", "cost"]
 
 FIRST_SHOWN = 60
 """Cards of a section before *Show more*, and how many more that brings."""
+_ORDERED_BY = [
+    "key",
+    "section",
+    "status",
+    "started_at",
+    "ended_at",
+    "last_activity_at",
+    "since",
+    "duration_ms",
+    "cost_usd",
+]
+_TOLD_OF_WAITING = ["short_id", "title", "first_prompt", "activity", "turn", "resets_at"]
 _ATTENTION = {"waiting": 0, "failed": 1, "rate-limited": 2, "running": 3, "paused": 3, "idle": 4}
 
 
@@ -83,35 +96,43 @@ def sections(
     Of each, the first `limits` (else 60) cards, and every further one that waits for the user.
     """
     several_machines = rows.loc[~rows["sample"].astype(bool), "machine"].nunique() > 1
+    # Only some of the many columns, and all cards' rows at once: each taking is slow.
+    slim = rows[_ORDERED_BY]
     found: list[Section] = []
+    shown: dict[str, list[Any]] = {}
     for name, (heading, empty) in SECTIONS.items():
-        members = rows[rows["section"] == name]
+        members = slim[slim["section"] == name]
         if members.empty and not empty:
             continue
         in_order = ordered(members, name, sort)
         limit = (limits or {}).get(name, FIRST_SHOWN)
         is_shown = (in_order["status"] == "waiting").to_numpy(dtype=bool, copy=True)
         is_shown[:limit] = True
-        cards = [
-            card(row, view, machine=several_machines)
-            for row in in_order[is_shown].to_dict("records")
-        ]
+        shown[name] = list(in_order.index[is_shown])
         found.append(
             Section(
                 name=name,
                 title=heading,
                 empty=empty,
                 total=len(members),
-                more=len(members) - len(cards),
-                cards=cards,
+                more=len(members) - len(shown[name]),
+                cards=[],
             )
         )
+    records = iter(
+        rows.loc[[one for labels in shown.values() for one in labels]].to_dict("records")
+    )
+    for section in found:
+        section["cards"] = [
+            card(next(records), view, machine=several_machines) for _ in shown[section["name"]]
+        ]
     return found
 
 
 def waiting(rows: pd.DataFrame, view: View) -> list[Waiting]:
     """The sessions that wait for the user, the longest-ignored first."""
-    held = ordered(rows[rows["status"] == "waiting"], "running", "attention")
+    waits = rows.loc[rows["status"] == "waiting", [*_ORDERED_BY, *_TOLD_OF_WAITING]]
+    held = ordered(waits, "running", "attention")
     return [
         Waiting(
             id=str(row["key"]),
@@ -149,8 +170,9 @@ def _count(mask: "pd.Series[bool]") -> str:
     return f"{int(mask.sum()):,}"
 
 
+@once_per_frame
 def top_level(frame: pd.DataFrame) -> pd.DataFrame:
-    """Only the rows that get a card: sessions, not their subagents."""
+    """Only the rows that get a card: sessions, not their subagents. Shared as the frame is."""
     return frame[frame["parent_key"].isna()]
 
 

@@ -1,6 +1,7 @@
 """The row of a session: who it is, what it came to, and the frame that such rows make."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pandas as pd
@@ -93,14 +94,47 @@ COLUMNS = [
 
 def session_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The frame of all rows of a store; `lib.frame.load_sessions` tells its columns."""
+    frame = _typed(rows)
+    return _related(frame, dict(zip(frame["key"], frame["parent_key"], strict=True)))
+
+
+def updated_frame(
+    before: pd.DataFrame, rows: Mapping[str, Mapping[str, Any]], moved: AbstractSet[str]
+) -> pd.DataFrame:
+    """The frame of `rows`, which are the ones of `before` but for those with the keys `moved`.
+
+    In another order than a frame made anew.
+    """
+    if not moved:
+        return before.copy(deep=False)
+    news = _typed(rows[key] for key in moved)
+    for column, dtype in before.dtypes[news.columns].items():
+        if news[column].dtype == dtype:
+            continue
+        is_missing = bool(news[column].isna().all()) and dtype not in ("int64", "bool")
+        takes_it = dtype == "object" or (dtype, news[column].dtype) == ("float64", "int64")
+        if not (is_missing or takes_it):
+            # Such values the column never held: it must not change them to make them fit.
+            return session_frame(rows.values())
+        news[column] = news[column].astype(dtype)
+    stays = ~before["key"].isin(moved)
+    frame = pd.concat([before[stays], news], ignore_index=True)
+    return _related(frame, {key: row["parent_key"] for key, row in rows.items()})
+
+
+def _typed(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=COLUMNS)
     for column in TIMES:
         frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
     for column in AMOUNTS:
         frame[column] = frame[column].astype("float64")
     frame["sample"] = frame["sample"].astype(bool)
+    return frame
+
+
+def _related(frame: pd.DataFrame, parents: Mapping[str, str | None]) -> pd.DataFrame:
+    """With what only all sessions together tell. `parents`: what each one's files say."""
     frame["project"] = project_names(frame["project_path"])
-    parents = dict(zip(frame["key"], frame["parent_key"], strict=True))
-    found = [known_parent(key, parents) for key in parents]
+    found = [parents[key] and known_parent(key, parents) for key in frame["key"]]
     frame["parent_key"] = pd.Series(found, index=frame.index, dtype="object")
     return frame
