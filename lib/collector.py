@@ -24,7 +24,7 @@ from lib.readers.base import Reader
 from lib.readers.databases import database_of, status_of
 from lib.readers.values import path_name
 from lib.readers.worker import Answer, Task
-from lib.store import Batch, Store
+from lib.store_rows import Batch, FactStore
 from lib.sweep import Found, Tree, changed
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Collector:
 
     def __init__(
         self,
-        store: Store,
+        store: FactStore,
         readers: Iterable[Reader],
         environ: Mapping[str, str],
         machine: str,

@@ -15,13 +15,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Table,
     cast,
     delete,
     func,
     insert,
     select,
-    union_all,
     update,
 )
 
@@ -40,14 +38,7 @@ from lib.store_engine import (
     writing,
 )
 from lib.store_failures import FailureNotes
-from lib.store_merge import (
-    Upsert,
-    evidence_upsert,
-    file_upsert,
-    request_rows,
-    request_upsert,
-    session_upsert,
-)
+from lib.store_merge import statements
 from lib.store_requests import Requests, band
 from lib.store_rows import QUARTER_HOUR, Batch, Counts, FileRow, SessionRow, Usage
 from lib.store_schema import (
@@ -62,6 +53,7 @@ from lib.store_schema import (
     source,
     store_state,
 )
+from lib.store_statements import Send, replace_rows, write_batch
 from lib.store_tools import Analyses, ToolCalls, forget
 from lib.store_waits import waited
 
@@ -93,10 +85,7 @@ class Store:
         self.requests = Requests(engine)
         self.tool_calls = ToolCalls(engine)
         self.analyses = Analyses(engine)
-        self._files = file_upsert(engine.dialect)
-        self._sessions = session_upsert(engine.dialect)
-        self._requests = request_upsert(engine.dialect)
-        self._evidence = evidence_upsert(engine.dialect)
+        self._statements = statements(engine.dialect)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -131,25 +120,7 @@ class Store:
         """Write all of `batch` in one transaction; return whether anything was new."""
         with writing(self._engine) as connection:
             version = next_version(connection)
-            files = _send(connection, self._files, self._files.rows(batch.files))
-            versions = [version] * len(batch.sessions)
-            sessions = self._sessions.rows(batch.sessions, version=versions)
-            visible = _send(connection, self._sessions, sessions)
-            requests = request_rows(self._requests, batch.requests, version)
-            if _send(connection, self._requests, requests):
-                _mark_sessions_of_requests(connection, version)
-                visible = True
-            versions = [version] * len(batch.evidence)
-            claims = self._evidence.rows(batch.evidence, version=versions)
-            if _send(connection, self._evidence, claims):
-                _mark_sessions_of_evidence(connection, version)
-                visible = True
-            if batch.events:
-                _insert_new_events(connection, batch.events)
-                visible = True
-            if visible:
-                set_version(connection, version)
-        return files or visible
+            return write_batch(_sending(connection), self._statements, batch, version)
 
     def file_states(self, machine: str) -> dict[str, FileState]:
         """How far each file of one machine was read, by path."""
@@ -275,7 +246,8 @@ class Store:
 
     def save_daemon(self, row: DaemonRow) -> None:
         """Replace what the machine's daemon says of itself."""
-        self._replace(daemon, [row])
+        with writing(self._engine) as connection:
+            replace_rows(_sending(connection), self._statements.daemon, [row])
 
     def daemons(self) -> list[DaemonRow]:
         """Every machine's daemon, alive or not."""
@@ -285,7 +257,8 @@ class Store:
 
     def save_sources(self, rows: Sequence[SourceRow]) -> None:
         """Replace the sources of the machines that `rows` name; `rows` are all of theirs."""
-        self._replace(source, rows)
+        with writing(self._engine) as connection:
+            replace_rows(_sending(connection), self._statements.source, rows)
 
     def sources(self) -> list[SourceRow]:
         """Every machine's sources."""
@@ -311,14 +284,6 @@ class Store:
             rows = connection.execute(select(server).order_by(*order))
             return [ServerRow(**row) for row in rows.mappings()]
 
-    def _replace(self, table: Table, rows: Sequence[DaemonRow | SourceRow]) -> None:
-        if not rows:
-            return
-        machines = {row.machine for row in rows}
-        with writing(self._engine) as connection:
-            connection.execute(delete(table).where(table.c.machine.in_(machines)))
-            connection.execute(insert(table), [msgspec.structs.asdict(row) for row in rows])
-
     def remove_machine(self, machine: str) -> None:
         """Delete everything that one machine wrote, with the calls that its sessions own."""
         keys = select(session.c.key).where(session.c.machine == machine)
@@ -333,35 +298,8 @@ class Store:
             set_version(connection, version)
 
 
-def _send(connection: Connection, upsert: Upsert, rows: list[tuple[Any, ...]]) -> bool:
-    """Write rows; return whether any of them changed the table."""
-    return bool(rows) and connection.exec_driver_sql(upsert.sql, rows).rowcount > 0
-
-
-def _mark_sessions_of_requests(connection: Connection, version: int) -> None:
-    changed = request.c.version == version
-    keys = union_all(
-        select(request.c.session_key).where(changed),
-        select(request.c.previous_session_key).where(changed),
-    )
-    _mark_sessions(connection, keys, version)
-
-
-def _mark_sessions_of_evidence(connection: Connection, version: int) -> None:
-    keys = select(evidence.c.session_key).where(evidence.c.version == version)
-    _mark_sessions(connection, keys, version)
-
-
-def _mark_sessions(connection: Connection, keys: Any, version: int) -> None:
-    statement = update(session).where(session.c.key.in_(keys), session.c.version < version)
-    connection.execute(statement.values(version=version))
-
-
-def _insert_new_events(connection: Connection, events: Sequence[Event]) -> None:
-    names = [name for name in Event.__struct_fields__ if name != "id"]
-    connection.execute(
-        insert(event), [{name: getattr(one, name) for name in names} for one in events]
-    )
+def _sending(connection: Connection) -> Send:
+    return lambda sql, rows: connection.exec_driver_sql(sql, list(rows)).rowcount
 
 
 def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:

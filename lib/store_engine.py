@@ -1,16 +1,13 @@
 """Connections to the store's database: transactions, plain errors, and the schema's age."""
 
-import os
-import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from types import NoneType
-from typing import Any
 
 from sqlalchemy import (
     Connection,
     Engine,
+    Table,
     create_engine,
     event,
     func,
@@ -22,23 +19,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from lib import sqlite_file
+from lib.store_errors import StoreError, StoreTooNew
 from lib.store_schema import SCHEMA, VERSION_TABLE, metadata, schema_version, store_state
 
-_LOCK_SECONDS = 10
-_CACHE_KIB = 8 * 1024
-_CHECKPOINT_PAGES = 4_000
 _MIGRATION_LOCK = 0x51444B
 _BEGIN = "sqlite_begin"
-_NOTHING: dict[None, None] = {}
-"""Its `get` makes None of None, in C."""
-
-
-class StoreError(Exception):
-    """The store could not be opened, read or written; `str()` says why, for people."""
-
-
-class StoreTooNew(StoreError):
-    """A later version of this software has changed the store's tables."""
+FIRST_ROWS: tuple[tuple[Table, dict[str, int | str]], ...] = (
+    (store_state, {"id": 1, "version": 0, "removed_version": 0}),
+    (schema_version, {"version_num": SCHEMA}),
+)
+"""What the tables of a new database hold."""
 
 
 def connect(url: str) -> Engine:
@@ -49,13 +40,12 @@ def connect(url: str) -> Engine:
         return create_engine(address, paramstyle="format", pool_pre_ping=True)
     if not address.database or address.database == ":memory:":
         raise StoreError("The store must be a file: sqlite:///path/to/store.db")
-    _make_file(Path(address.database))
-    # Before Python 3.13 a search for an adapter was most of what writing a NULL took.
-    sqlite3.register_adapter(NoneType, _NOTHING.get)
+    with plain_errors("opened"):
+        sqlite_file.make_file(Path(address.database))
     engine = create_engine(
-        address, connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None}
+        address, connect_args={"timeout": sqlite_file.LOCK_SECONDS, "isolation_level": None}
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", lambda connection, _: sqlite_file.prepare(connection))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -138,8 +128,8 @@ def _migrate(connection: Connection) -> None:
 def _make_tables(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
     schema_version.create(connection)
-    connection.execute(insert(store_state).values(id=1, version=0, removed_version=0))
-    connection.execute(insert(schema_version).values(version_num=SCHEMA))
+    for table, values in FIRST_ROWS:
+        connection.execute(insert(table).values(**values))
 
 
 def run_migrations(connection: Connection) -> None:
@@ -166,21 +156,6 @@ def _schema_of(connection: Connection) -> str | None:
             "QUARTERDECK_STORE_URL."
         )
     return current
-
-
-def _make_file(path: Path) -> None:
-    with plain_errors("opened"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")
-    # Calls have random keys: a scan takes a third less with room for the pages that it touches,
-    # and when they are copied to the file once in a while, not once in every transaction.
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

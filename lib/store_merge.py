@@ -5,29 +5,49 @@ changed rows tells whether anything is new. Requests merge to the same row in wh
 their copies arrive, and however often.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
+    CompoundSelect,
     Dialect,
+    Insert,
+    Select,
     Table,
+    Update,
     and_,
+    bindparam,
     case,
+    delete,
     func,
+    insert,
     literal_column,
     null,
     or_,
+    select,
     tuple_,
+    union_all,
+    update,
 )
 from sqlalchemy.dialects import sqlite
 
-from lib.model import Evidence, FileState, Request, Session
-from lib.store_schema import evidence, file, request, session
-from lib.store_types import Words, storable_column
+from lib.model import DaemonRow, Event, Evidence, FileState, Request, Session, SourceRow
+from lib.store_schema import (
+    daemon,
+    event,
+    evidence,
+    file,
+    request,
+    session,
+    source,
+    store_state,
+)
+from lib.store_statements import Kind, Replacement, RowStatement, Statements, VersionStatement
+from lib.store_types import Json, Whole, Words
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -35,50 +55,93 @@ if TYPE_CHECKING:
 Excluded = Any
 """The incoming row's columns, by name."""
 
-Conversion = Callable[[Sequence[Any]], Iterable[Any]]
-"""From a column's Python values to the database's."""
+_NOW: Any = bindparam("now", type_=BigInteger())
+"""The version of the transaction."""
 
 
-class Upsert:
-    """One table's statement, compiled once, for rows as plain tuples.
+def statements(dialect: Dialect) -> Statements:
+    """All that a collector writes with, for one database."""
+    changed_calls = request.c.version == _NOW
+    calls = union_all(
+        select(request.c.session_key).where(changed_calls),
+        select(request.c.previous_session_key).where(changed_calls),
+    )
+    claims = select(evidence.c.session_key).where(evidence.c.version == _NOW)
+    return Statements(
+        files=_file_upsert(dialect),
+        sessions=_session_upsert(dialect),
+        requests=_request_upsert(dialect),
+        evidence=_evidence_upsert(dialect),
+        events=_insertion(event, Event, dialect),
+        daemon=_replacement(daemon, DaemonRow, dialect),
+        source=_replacement(source, SourceRow, dialect),
+        mark_sessions_of_requests=_marking(calls, dialect),
+        mark_sessions_of_evidence=_marking(claims, dialect),
+        set_version=_of_version(update(store_state).values(version=_NOW), dialect),
+    )
 
-    A row is the fields of a struct, and the version where the table has one.
-    """
 
-    def __init__(
-        self,
-        table: Table,
-        fields: tuple[str, ...],
-        dialect: Dialect,
-        new_values: Callable[[Excluded], dict[str, Any]],
-        condition: Callable[[Excluded], ColumnElement[bool]],
-    ):
-        insert = insert_into(table, dialect)
-        statement = insert.on_conflict_do_update(
-            index_elements=list(table.primary_key),
-            set_=new_values(insert.excluded),
-            where=condition(insert.excluded),
-        )
-        self._fields = fields
-        names = [*fields, "version"] if "version" in table.c else list(fields)
-        self._columns = [
-            (column.name, _conversion(column, dialect))
-            for column in table.columns
-            if column.name in names
-        ]
-        self.sql = str(statement.compile(dialect=dialect, column_keys=names))
+def _upsert(
+    table: Table,
+    fields: tuple[str, ...],
+    dialect: Dialect,
+    new_values: Callable[[Excluded], dict[str, Any]],
+    condition: Callable[[Excluded], ColumnElement[bool]],
+) -> RowStatement:
+    adding = insert_into(table, dialect)
+    statement = adding.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_=new_values(adding.excluded),
+        where=condition(adding.excluded),
+    )
+    names = [*fields, "version"] if "version" in table.c else list(fields)
+    return _of_rows(statement, table, fields, names, dialect)
 
-    def rows(
-        self, structs: Sequence[msgspec.Struct], **given: Sequence[Any]
-    ) -> list[tuple[Any, ...]]:
-        """One tuple a struct. `given` columns replace the structs' fields, or are none of them."""
-        # By column, not by row: most columns of a hundred thousand rows need no conversion.
-        if not structs:
-            return []
-        fields = zip(*map(msgspec.structs.astuple, structs), strict=True)
-        values = {**dict(zip(self._fields, fields, strict=False)), **given}
-        columns = [convert(values[name]) for name, convert in self._columns]
-        return list(zip(*columns, strict=True))
+
+def _insertion(table: Table, kind: type[msgspec.Struct], dialect: Dialect) -> RowStatement:
+    fields = kind.__struct_fields__
+    # The database gives an event its id.
+    names = [name for name in fields if name != "id"]
+    return _of_rows(insert(table), table, fields, names, dialect)
+
+
+def _replacement(table: Table, kind: type[msgspec.Struct], dialect: Dialect) -> Replacement:
+    removal = delete(table).where(table.c.machine == bindparam("of_machine"))
+    return Replacement(str(removal.compile(dialect=dialect)), _insertion(table, kind, dialect))
+
+
+def _of_rows(
+    statement: Insert, table: Table, fields: tuple[str, ...], names: list[str], dialect: Dialect
+) -> RowStatement:
+    columns: list[tuple[str, Kind]] = [
+        (str(column.name), _kind(column)) for column in table.columns if column.name in names
+    ]
+    return RowStatement(str(statement.compile(dialect=dialect, column_keys=names)), fields, columns)
+
+
+def _kind(column: Column[Any]) -> Kind:
+    match column.type:
+        case Words():
+            return "words"
+        case Json():
+            return "json"
+        case Whole():
+            return "whole"
+        case _:
+            return "as_is"
+
+
+def _marking(keys: Select[Any] | CompoundSelect[Any], dialect: Dialect) -> VersionStatement:
+    """Readers look again at the sessions of these keys."""
+    older = session.c.version < _NOW
+    changed = update(session).where(session.c.key.in_(keys), older).values(version=_NOW)
+    return _of_version(changed, dialect)
+
+
+def _of_version(statement: Update, dialect: Dialect) -> VersionStatement:
+    compiled = statement.compile(dialect=dialect)
+    names: list[str] = cast(Any, compiled).positiontup
+    return VersionStatement(str(compiled), len(names))
 
 
 def insert_into(table: Table, dialect: Dialect) -> "sqlite.Insert | postgresql.Insert":
@@ -89,13 +152,6 @@ def insert_into(table: Table, dialect: Dialect) -> "sqlite.Insert | postgresql.I
 
         return postgresql.insert(table)
     return sqlite.insert(table)
-
-
-def _conversion(column: Column[Any], dialect: Dialect) -> Conversion:
-    if isinstance(column.type, Words):
-        return storable_column
-    one = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return partial(map, one) if one else iter
 
 
 def _all_but_key(table: Table, excluded: Excluded) -> dict[str, Any]:
@@ -114,9 +170,9 @@ def _differs(table: Table, excluded: Excluded, *ignored: str) -> ColumnElement[b
     )
 
 
-def file_upsert(dialect: Dialect) -> Upsert:
+def _file_upsert(dialect: Dialect) -> RowStatement:
     """The newest state of a file replaces the stored one."""
-    return Upsert(
+    return _upsert(
         file,
         FileState.__struct_fields__,
         dialect,
@@ -125,13 +181,13 @@ def file_upsert(dialect: Dialect) -> Upsert:
     )
 
 
-def session_upsert(dialect: Dialect) -> Upsert:
+def _session_upsert(dialect: Dialect) -> RowStatement:
     """Of two files that tell the same session (an archived copy), the one active later counts.
 
     A file that was read again always replaces what it said before.
     """
     nothing = literal_column("0")
-    return Upsert(
+    return _upsert(
         session,
         Session.__struct_fields__,
         dialect,
@@ -150,9 +206,9 @@ def session_upsert(dialect: Dialect) -> Upsert:
     )
 
 
-def evidence_upsert(dialect: Dialect) -> Upsert:
+def _evidence_upsert(dialect: Dialect) -> RowStatement:
     """A claim that only repeats the stored one leaves it, and when it was first observed, alone."""
-    return Upsert(
+    return _upsert(
         evidence,
         Evidence.__struct_fields__,
         dialect,
@@ -181,7 +237,7 @@ _CONTENT = (
 )
 
 
-def request_upsert(dialect: Dialect) -> Upsert:
+def _request_upsert(dialect: Dialect) -> RowStatement:
     """Copies of one call become one row: its owner by rank, its content from the fullest copy.
 
     The two are chosen apart: the smallest rank owns the call, and the copy with the most
@@ -223,25 +279,13 @@ def request_upsert(dialect: Dialect) -> Upsert:
             "version": new.version,
         }
 
-    return Upsert(
+    return _upsert(
         request,
         Request.__struct_fields__,
         dialect,
         new_values,
         lambda new: or_(owner_changes(new), content_changes(new)),
     )
-
-
-def request_rows(
-    upsert: Upsert, requests: Sequence[Request], version: int
-) -> list[tuple[Any, ...]]:
-    """Rows for `request_upsert`.
-
-    A rank ends in the session's key, which stands beside it and decides between equal ranks:
-    without it a row is a third smaller.
-    """
-    ranks = [one.owner_rank.removesuffix(one.session_key) for one in requests]
-    return upsert.rows(requests, owner_rank=ranks, version=[version] * len(requests))
 
 
 def _fullness(row: Excluded) -> list[ColumnElement[Any]]:

@@ -1,10 +1,11 @@
 """What goes into the store in one piece, and the rows that come out of it."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from lib.model import Event, Evidence, FileState, Request, Session, Skip
+from lib.model import DaemonRow, Event, Evidence, FileState, Request, Session, Skip, SourceRow
 
 QUARTER_HOUR = 15 * 60 * 1000
 """Usage is summed by quarter hours: every time zone's midnight is the start of one."""
@@ -25,6 +26,34 @@ class SessionRow(Session, kw_only=True):
 
     version: int
     dismissed_at: int | None = None
+
+
+class FactStore(Protocol):
+    """What a scan needs of a store. Every method raises StoreError when the store fails."""
+
+    def file_states(self, machine: str) -> dict[str, FileState]:
+        """How far each file of one machine was read, by path."""
+        ...
+
+    def sessions(self) -> list[SessionRow]:
+        """All sessions."""
+        ...
+
+    def evidence(self) -> list[Evidence]:
+        """Every source's newest claim on a session."""
+        ...
+
+    def write(self, batch: Batch) -> bool:
+        """Write all of `batch` in one transaction; return whether anything was new."""
+        ...
+
+    def save_daemon(self, row: DaemonRow) -> None:
+        """Replace what the machine's daemon says of itself."""
+        ...
+
+    def save_sources(self, rows: Sequence[SourceRow]) -> None:
+        """Replace the sources of the machines that `rows` name; `rows` are all of theirs."""
+        ...
 
 
 class Usage(NamedTuple):

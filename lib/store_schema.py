@@ -1,8 +1,8 @@
 """The store's tables. A row is a struct of the models; what a migration added stands at the end.
 
 Times are milliseconds since the epoch, UTC. `version` is the store's version in which a row
-last changed. A new database gets these tables at once, an older one by `lib.migrations`; a test
-holds the two together.
+last changed. A new database gets these tables at once, an older one by `lib.migrations`, and a
+first scan makes them by what `python -m lib.fresh_store_statements` kept; tests hold them together.
 """
 
 from sqlalchemy import (

@@ -30,9 +30,9 @@ from sqlalchemy import (
 
 from lib.model import Session
 from lib.model_analysis import Analysis, ToolCall, ToolOutcome
+from lib.storable import storable
 from lib.store_engine import next_version, reading, set_version, writing
 from lib.store_schema import analysis, session, tool_call
-from lib.store_types import storable
 
 _T = TypeVar("_T")
 
