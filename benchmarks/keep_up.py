@@ -38,7 +38,7 @@ from lib.store import Store
 
 APPENDED = 1_000_000
 SETTLED_SECONDS = 3.0
-LONGEST_WAIT_SECONDS = 120.0
+LONGEST_WAIT_SECONDS = 300.0
 
 
 @contextlib.contextmanager
@@ -52,23 +52,35 @@ def daemon(environ: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until_quiet(process)
+        wait_until_quiet(process, environ["QUARTERDECK_STORE_URL"])
         yield process
     finally:
         process.terminate()
         process.wait()
 
 
-def wait_until_quiet(process: subprocess.Popen[bytes]) -> None:
-    """Wait until it takes less than a tenth of a core. Raises CommandError when it ended."""
+def wait_until_quiet(process: subprocess.Popen[bytes], url: str) -> None:
+    """Wait until it has read everything and takes less than a tenth of a core.
+
+    `url`: of its store. On busy cores it may take as little before it has begun. Raises
+    CommandError when it ended or is not done in time.
+    """
     deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     while time.monotonic() < deadline:
         before = tree_cpu(process.pid)
         time.sleep(SETTLED_SECONDS)
         if process.poll() is not None:
             raise CommandError(f"the daemon ended with exit status {process.returncode}")
-        if before and tree_cpu(process.pid) - before < SETTLED_SECONDS / 10:
+        if tree_cpu(process.pid) - before < SETTLED_SECONDS / 10 and _has_read_all(process, url):
             return
+    raise CommandError(f"the daemon was not done in {LONGEST_WAIT_SECONDS:.0f} s")
+
+
+def _has_read_all(process: subprocess.Popen[bytes], url: str) -> bool:
+    store = Store.open(url)
+    rows = [row for row in store.daemons() if row.pid == process.pid]
+    store.close()
+    return any(row.phase == "watching" for row in rows)
 
 
 def append_sessions(tree: Path, seed: int, files: int = 3) -> int:
@@ -91,7 +103,7 @@ def append_sessions(tree: Path, seed: int, files: int = 3) -> int:
 
 
 def seconds_until_read(store: Store, records: int) -> float:
-    """Wait until the store's files hold `records`. Raises CommandError after two minutes."""
+    """Wait until the store's files hold `records`. Raises CommandError when they never come."""
     started = time.perf_counter()
     seen = -1
     while time.perf_counter() - started < LONGEST_WAIT_SECONDS:

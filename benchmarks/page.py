@@ -35,6 +35,7 @@ from benchmarks.measure import (
     tree_memory,
 )
 from benchmarks.tree import write_tree
+from benchmarks.viewers import Viewers, viewers_of
 from lib.store import Store
 from tests.system_tools import chromium
 
@@ -195,20 +196,36 @@ def measure_browser(cards: int, seconds: float) -> None:
 
 def measure_viewers(sessions: int, viewers: int, seconds: float) -> None:
     """CPU and memory of the server with one viewer and with many, sessions changing."""
-    rows: list[tuple[str, str, str]] = []
-    with board(sessions) as shown, dashboard(shown.environ) as server, browser() as chrome:
-        for wanted in (1, viewers):
-            while len(chrome.contexts) < wanted:
-                open_page(chrome, server.url)
-            time.sleep(10)
-            before, started = tree_cpu(server.pid), time.monotonic()
+    rows: list[tuple[str, str, str, str]] = []
+    with (
+        board(sessions) as shown,
+        dashboard(shown.environ) as server,
+        viewers_of(server.url) as looking,
+    ):
+        for wanted in sorted({1, min(5, viewers), viewers}):
+            looking.come(wanted)
+            _wait_for_looks(looking, wanted)
+            before, looks, started = tree_cpu(server.pid), looking.looks(), time.monotonic()
             while time.monotonic() - started < seconds:
                 append_sessions(shown.tree, seed=wanted)
                 time.sleep(2)
-            share = (tree_cpu(server.pid) - before) / (time.monotonic() - started)
+            spent, runs = tree_cpu(server.pid) - before, looking.looks() - looks
+            share = spent / (time.monotonic() - started)
+            each = 1000 * spent / max(runs, 1)
             resident = tree_memory(server.pid).resident
-            rows.append((f"{wanted} viewers", f"{share:.1%}", f"{resident:.0f}"))
-    print_table((f"server, {shown.sessions} sessions", "of a core", "MiB"), rows)
+            rows.append((str(wanted), f"{share:.1%}", f"{each:.1f}", f"{resident:.0f}"))
+    print_table(
+        (f"viewers of {shown.sessions} sessions", "of a core", "ms of CPU a run", "MiB"), rows
+    )
+
+
+def _wait_for_looks(looking: Viewers, viewers: int) -> None:
+    """Until each has seen the page about five times. Raises CommandError after five minutes."""
+    wanted, deadline = looking.looks() + 5 * viewers, time.monotonic() + 300
+    while looking.looks() < wanted:
+        if time.monotonic() > deadline:
+            raise CommandError("the viewers see nothing")
+        time.sleep(0.5)
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   board.start();
   board.setStateValue = setStateValue;
   board.setTriggerValue = setTriggerValue;
-  board.update(data);
+  board.update(new TextDecoder().decode(data));
   return () => {
     if (parentElement.contains(board.root)) board.stop();
   };
@@ -52,6 +52,7 @@ class Board {
     this.control.close();
     place.replaceWith(this.root);
     this.first = true;
+    this.drawn = null;
     if (document.activeElement === document.body) this.focused?.focus({ preventScroll: true });
   }
 
@@ -75,17 +76,25 @@ class Board {
     this.beat(0);
   }
 
-  update(data) {
-    this.sequence = Math.max(this.sequence, data.ack);
-    this.outbox = this.outbox.filter((item) => item.n > data.ack);
-    for (const [id, gone] of this.gone) if (gone.n <= data.ack) this.gone.delete(id);
-    this.control.acknowledge(data.ack);
-    this.beat(data.beatMs);
+  // A line of what is this viewer's own, and one of what there is to see, in JSON.
+  update(text) {
+    const [own, shown] = text.split("\n");
+    const { ack, beatMs } = JSON.parse(own);
+    this.sequence = Math.max(this.sequence, ack);
+    this.outbox = this.outbox.filter((item) => item.n > ack);
+    for (const [id, gone] of this.gone) if (gone.n <= ack) this.gone.delete(id);
+    this.control.acknowledge(ack);
+    this.beat(beatMs);
+    if (text !== this.drawn) this.draw(JSON.parse(shown));
+    this.drawn = text;
+    this.tick();
+  }
+
+  draw(data) {
     this.drawTotals(data.totals);
     this.drawStrip(data.waiting, data.waitingHidden);
     this.drawSections(data.sections);
     this.first = false;
-    this.tick();
   }
 
   // A worker's timer is not throttled in a hidden tab, as the page's own are.

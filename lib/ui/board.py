@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
+import msgspec
 import pandas as pd
 import streamlit as st
 from streamlit.components.v2 import component
@@ -14,6 +15,7 @@ from lib.asked import request
 from lib.cards import Badge, View
 from lib.frame import today_totals
 from lib.model import ActionKind
+from lib.per_frame import once_per_frame
 from lib.settings import settings
 from lib.store import StoreError
 from lib.ui import outbox
@@ -37,25 +39,43 @@ _FAILURE = "board_failure"
 
 
 class Content(NamedTuple):
-    """What the component draws, and from what it was made."""
+    """What the component draws."""
 
-    made_of: tuple[Any, ...]
-    data: dict[str, Any]
+    data: bytes
+    """JSON, since Streamlit would make it of anything else twice in each run of each viewer."""
     shown: int
     """How many sessions the filters leave."""
 
 
 def content(shared: Shared, frame: pd.DataFrame, badges: Mapping[str, Sequence[Badge]]) -> Content:
-    """The board of `frame` under the viewer's filters; made anew only when one of them moved.
+    """The board of `frame` under the viewer's filters: made once for all who look alike.
 
     `badges`: what the cards of running sessions say, by key. The frame itself moves with the
     store and once a minute.
     """
-    limits = st.session_state.setdefault(_LIMITS, {})
-    made_of = (shared.filters, dict(limits), shared.access.level, viewer_zone(), badges)
-    drawn: Content | None = st.session_state.get(_DRAWN)
-    if drawn is not None and drawn.made_of[0] is frame and drawn.made_of[1:] == made_of:
-        return drawn
+    limits: dict[str, int] = st.session_state.setdefault(_LIMITS, {})
+    known = _made(frame)
+    look = msgspec.json.encode(
+        (filters.to_query(shared.filters), limits, shared.access.level, str(viewer_zone()), badges)
+    )
+    if look not in known:
+        known[look] = _content(shared, frame, badges, limits)
+    made = st.session_state[_DRAWN] = known[look]
+    return made
+
+
+@once_per_frame
+def _made(_frame: pd.DataFrame) -> dict[bytes, Content]:
+    """The boards of a frame, by all else that they are made of."""
+    return {}
+
+
+def _content(
+    shared: Shared,
+    frame: pd.DataFrame,
+    badges: Mapping[str, Sequence[Badge]],
+    limits: Mapping[str, int],
+) -> Content:
     view = View(
         viewer_zone(),
         now(),
@@ -74,19 +94,17 @@ def content(shared: Shared, frame: pd.DataFrame, badges: Mapping[str, Sequence[B
         "waitingHidden": max(0, int(waits.sum()) - len(waiting)),
         "sections": sections.sections(left, shared.filters.sort, view, limits),
     }
-    made = st.session_state[_DRAWN] = Content((frame, *made_of), data, len(left))
-    return made
+    return Content(msgspec.json.encode(data), len(left))
 
 
 def draw(shared: Shared, board: Content) -> None:
     """Mount the component."""
+    acknowledged = st.session_state.setdefault(_ACKNOWLEDGED, 0)
+    beat_ms = shared.refresh_seconds * 1000
     _COMPONENT(
         key=_KEY,
-        data={
-            **board.data,
-            "ack": st.session_state.setdefault(_ACKNOWLEDGED, 0),
-            "beatMs": shared.refresh_seconds * 1000,
-        },
+        # One line of what is the viewer's own, one of what may be many viewers'.
+        data=b'{"ack":%d,"beatMs":%d}\n%b' % (acknowledged, beat_ms, board.data),
         on_outbox_change=lambda: None,
         on_beat_change=lambda: None,
     )

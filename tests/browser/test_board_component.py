@@ -55,8 +55,8 @@ def start(page: Page) -> None:
             const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
             const module = await import(address);
             window.sent = [];
-            window.mount = (data) => module.default({
-                data,
+            window.mount = (lines) => module.default({
+                data: new TextEncoder().encode(lines),
                 parentElement: document.body.lastElementChild,
                 setStateValue: (_, value) => window.sent.push(value.map((item) => item.n)),
                 setTriggerValue: () => {},
@@ -79,10 +79,9 @@ def mount(page: Page, acknowledged: int = 0, cards: Sequence[Card] = ()) -> None
         "waiting": [],
         "waitingHidden": 0,
         "sections": [{**section, "empty": ""}],
-        "ack": acknowledged,
-        "beatMs": 0,
     }
-    page.evaluate(f"void (window.unmount = window.mount({json.dumps(data)}))")
+    lines = f"{json.dumps({'ack': acknowledged, 'beatMs': 0})}\n{json.dumps(data)}"
+    page.evaluate(f"void (window.unmount = window.mount({json.dumps(lines)}))")
 
 
 def test_taken_up_again_it_draws_nothing_twice_and_loses_no_click(page: Page) -> None:
