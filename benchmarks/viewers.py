@@ -36,6 +36,7 @@ class Viewer:
             subprotocols=[Subprotocol("streamlit")],
             origin=Origin(self._url),
             max_size=None,
+            ping_interval=None,
         ) as connection:
             beating = asyncio.create_task(self._beat(connection))
             try:
