@@ -225,7 +225,7 @@ def bar(found: Sequence[Standing]) -> None:
         for one in sorted(pressing, key=lambda one: -(one.share or 0.0)):
             icon, words = _look(one)
             told = f"{_spent(one)} a {one.budget.period}, {words}"
-            with st.container(width=340):
+            with st.container(width=440):
                 st.progress(_filled(one), f"{icon} **{plain(one.budget.name)}**: {plain(told)}")
 
 
