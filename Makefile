@@ -14,12 +14,12 @@ run: .venv/runtime
 		--server.allowedHosts=localhost --server.allowedHosts=127.0.0.1
 
 # Everything: lint, types, import rules and all tests, with Chromium and PostgreSQL (PYTEST_ARGS).
-# Two tests at a time: most wait for browsers and servers. Those may miss a moment on a busy
+# Three tests at a time: most wait for browsers and servers. Those may miss a moment on a busy
 # machine: what failed is tried once more, one at a time, and then counts
 test: .venv/development
 	$(BIN)/python -m tests.system_tools
 	$(MAKE) check
-	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS) || \
+	$(BIN)/pytest -n 3 --dist worksteal $(PYTEST_ARGS) || \
 		$(BIN)/pytest --last-failed --last-failed-no-failures none $(PYTEST_ARGS)
 
 # What takes seconds: lint, format, types, import contracts, house rules

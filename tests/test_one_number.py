@@ -88,7 +88,7 @@ def unpriced(rows: pd.DataFrame) -> int:
     return int(rows["unpriced_requests"].sum())
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(trees, st.booleans())
 def test_one_number_everywhere(
     tree: list[tuple[Maker, str, list[Call]]], with_samples: bool
