@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import App
 from tests.browser.test_sessions import SOON, TICK, a_session, card, failed, section
+from tests.browser.widgets import choose
 
 
 @pytest.fixture
@@ -26,8 +27,7 @@ def test_a_chosen_filter_stays_chosen_while_its_count_moves(
     a_session(home, "s2", "/home/dev/beta").prompt("two").say("done").exit()
     page.goto(app.url)
     expect(section(page, "recent").locator("article")).to_have_count(2, timeout=SOON)
-    page.get_by_role("combobox", name="Project").click()
-    page.get_by_role("option", name="alpha (1)").click(timeout=SOON)
+    choose(page, page.get_by_role("combobox", name="Project"), "alpha (1)")
     page.keyboard.press("Escape")
     expect(section(page, "recent").locator("article")).to_have_count(1)
 
@@ -90,10 +90,7 @@ def test_refresh_can_be_switched_off_and_done_by_hand(home: Path, app: App, page
     page.goto(app.url)
     expect(card(page, "s1")).to_be_visible(timeout=SOON)
     interval = page.get_by_role("combobox", name="Refresh")
-    interval.scroll_into_view_if_needed()
-    page.wait_for_timeout(1_000)  # Scrolling closes a list that opens in the same moment.
-    interval.click()
-    page.get_by_role("option", name="Off").click()
+    choose(page, interval, "Off")
     page.wait_for_timeout(1_500)
     a_session(home, "s2").prompt("two").say("done").exit()
     page.wait_for_timeout(2 * TICK)

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import App
+from tests.browser.widgets import choose
 from tests.trees import Claude
 
 SOON = 30_000
@@ -81,7 +82,6 @@ def test_the_view_is_in_the_address(home: Path, app: App, page: Page) -> None:
     page.get_by_role("tab", name="Project").click()
     shown = page.get_by_role("tabpanel", name="Project")
     expect(shown.get_by_text("All 1:")).to_be_visible(timeout=SOON)
-    page.get_by_label("Period").click()
-    page.get_by_role("option", name="Last 7 days").click()
+    choose(page, page.get_by_label("Period"), "Last 7 days")
     expect(shown.get_by_text("All 2:")).to_be_visible(timeout=SOON)
     assert "period=Last+7+days" in page.url

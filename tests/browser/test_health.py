@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import App
 from tests.browser.test_sessions import SOON, a_session, announce, card, section
+from tests.browser.widgets import choose
 
 WIDTHS = {"light": 1400, "dark": 1400, "phone": 390}
 
@@ -43,8 +44,7 @@ def test_a_session_that_goes_in_circles_is_marked_with_the_reason_and_can_be_fil
     expect(badges.filter(has_text="Errors in a row")).to_be_visible()
     expect(card(page, "s2").get_by_text("Going in circles")).to_have_count(0)
 
-    page.get_by_role("combobox", name="Needs a look").click()
-    page.get_by_role("option", name="🌀 Going in circles (1)").click(timeout=SOON)
+    choose(page, page.get_by_role("combobox", name="Needs a look"), "🌀 Going in circles (1)")
     page.keyboard.press("Escape")
     expect(section(page, "running").locator("article")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"\?look=loop$"))
