@@ -234,6 +234,21 @@ def _whole(sums: pd.DataFrame, bucket: Bucket) -> pd.DataFrame:
     return sums.reindex(index=whole, fill_value=0)
 
 
+def unpriced_over_time(
+    rows: pd.DataFrame, like: pd.DataFrame, bucket: Bucket, by: str | None, zone: tzinfo
+) -> pd.DataFrame:
+    """How many calls without a known price are in each cell of `like`, which `over_time` made."""
+    chosen = rows["at"].notna() & (rows["unpriced_requests"] > 0)
+    known = rows.loc[chosen, ["at", "unpriced_requests", *([by] if by else [])]]
+    at = buckets(known["at"], bucket, zone)
+    # What is no column of its own is in the last.
+    parts = pd.Series(like.columns[-1], index=known.index)
+    if by is not None:
+        parts = known[by].astype("object").where(known[by].isin(like.columns), like.columns[-1])
+    sums = known["unpriced_requests"].groupby([at, parts]).sum().unstack(fill_value=0)
+    return sums.reindex(index=like.index, columns=like.columns, fill_value=0).astype("int64")
+
+
 def leading(
     names: "pd.Series[str]", weights: "pd.Series[float]", most: int | None
 ) -> tuple["pd.Series[str]", pd.Index]:
@@ -306,7 +321,8 @@ def pivot(rows: pd.DataFrame, down: str, across: str, measure: str) -> pd.DataFr
 def by_duration(rows: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """One row a session of `rows` that has ended: `title`, `tool`, `hours`, `cost_usd`.
 
-    `sessions`: the sessions frame. `cost_usd` is NaN where no call has a price.
+    `sessions`: the sessions frame. `cost_usd` is NaN where no call has a price, and not that of
+    its `unpriced_requests`.
     """
     about = sessions.set_index("key")[["duration_ms", "title", "agent_label"]]
     found = grouped(rows, ["top_key"]).join(about, on="top_key")
@@ -314,7 +330,7 @@ def by_duration(rows: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     found["title"] = found["title"].fillna(UNTITLED)
     found["cost_usd"] = found["cost_usd"].where(is_priced(found))
     found["hours"] = found["duration_ms"] / HOUR_MS
-    return found[["top_key", "title", "tool", "hours", "cost_usd"]]
+    return found[["top_key", "title", "tool", "hours", "cost_usd", "unpriced_requests"]]
 
 
 def cache_over_time(rows: pd.DataFrame, bucket: Bucket, zone: tzinfo) -> pd.DataFrame:
@@ -333,7 +349,9 @@ def cache_over_time(rows: pd.DataFrame, bucket: Bucket, zone: tzinfo) -> pd.Data
 
 
 def top_sessions(rows: pd.DataFrame, measure: str, most: int) -> pd.DataFrame:
-    """The `most` sessions of `rows` with the most of a measure: `top_key`, `title`, `tool`, it.
+    """The `most` sessions of `rows` with the most of a measure.
+
+    `top_key`, `title`, `tool`, the measure and `unpriced_requests`, which are in no cost.
 
     Those that come to nothing, or of which no call has a price where it is money, are none.
     """
@@ -345,7 +363,14 @@ def top_sessions(rows: pd.DataFrame, measure: str, most: int) -> pd.DataFrame:
     about = abouts(rows, found["top_key"])
     found["title"] = found["top_key"].map(about["title"])
     found["tool"] = found["top_key"].map(about["agent_label"])
-    return found[["top_key", "title", "tool", measure]].reset_index(drop=True)
+    columns = ["top_key", "title", "tool", measure, "unpriced_requests"]
+    return found[columns].reset_index(drop=True)
+
+
+def without_price(rows: pd.DataFrame) -> int:
+    """How many sessions made calls none of which has a known price."""
+    known = rows[["top_key", "requests", "unpriced_requests"]]
+    return int((~is_priced(known.groupby("top_key", observed=True).sum())).sum())
 
 
 def abouts(rows: pd.DataFrame, keys: Collection[str]) -> pd.DataFrame:

@@ -23,6 +23,8 @@ _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _CLAUDE = "support.claude.com, Using Claude Code with your Pro or Max plan"
 _CHATGPT = "theverdict.ai/providers/codex, since OpenAI's own page on Codex names no prices"
 _COPILOT = "docs.github.com, Plans for GitHub Copilot"
+_UNCOUNTED = {"cursor"}
+"""Agents that keep no counts of tokens on a machine: nothing could be held against a price."""
 
 
 class KnownPlan(NamedTuple):
@@ -43,11 +45,13 @@ KNOWN = (
     KnownPlan("codex", "ChatGPT Plus", 20, "2026-06", _CHATGPT),
     KnownPlan("codex", "ChatGPT Pro 5x", 100, "2026-06", _CHATGPT),
     KnownPlan("codex", "ChatGPT Pro 20x", 200, "2026-06", _CHATGPT),
-    KnownPlan("copilot", "GitHub Copilot Pro", 10, "2026-04", _COPILOT),
-    KnownPlan("copilot", "GitHub Copilot Pro+", 39, "2026-04", _COPILOT),
+    KnownPlan("copilot", "GitHub Copilot Pro", 10, "2026-10", _COPILOT),
+    KnownPlan("copilot", "GitHub Copilot Pro+", 39, "2026-10", _COPILOT),
+    KnownPlan("copilot", "GitHub Copilot Max", 100, "2026-10", _COPILOT),
     KnownPlan("copilot", "GitHub Copilot Business, a seat", 19, "2026-04", _COPILOT),
     KnownPlan("copilot", "GitHub Copilot Enterprise, a seat", 39, "2026-04", _COPILOT),
 )
+"""Prices that could not be read at a source, as those of Google, are left to the user to set."""
 
 
 def problem(plan: Plan) -> str | None:
@@ -58,6 +62,8 @@ def problem(plan: Plan) -> str | None:
         return f"A price is between $0 and ${LARGEST_USD:,.0f}."
     if plan.agent not in LABELS:
         return "Choose the tool that it covers."
+    if plan.agent in _UNCOUNTED:
+        return f"{LABELS[plan.agent]} keeps no tokens on this machine: nothing can be compared."
     for month in filter(None, (plan.since, plan.until)):
         if _MONTH.fullmatch(month) is None:
             return f"No month like 2026-01: {month}"

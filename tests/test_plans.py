@@ -99,6 +99,7 @@ def test_no_cent_of_the_covered_agents_is_lost(calls: list[tuple[str, int, float
         ({"price_usd": math.nan}, "between"),
         ({"name": ""}, "name"),
         ({"agent": "nobody"}, "tool"),
+        ({"agent": "cursor"}, "no tokens"),
         ({"since": "2026-13"}, "2026-13"),
         ({"since": ""}, "first month"),
         ({"until": "2026"}, "2026"),

@@ -35,12 +35,19 @@ def colours(names: Iterable[object]) -> dict[object, str]:
 
 
 def stacked(
-    table: pd.DataFrame, unit: str, painted: Mapping[object, str], *, share: bool, lines: bool
+    table: pd.DataFrame,
+    unit: str,
+    painted: Mapping[object, str],
+    *,
+    share: bool,
+    lines: bool,
+    unpriced: pd.DataFrame | None = None,
 ) -> go.Figure:
     """One bar a row of `table` (its index are times), stacked by its columns.
 
     `painted`: the colours of the columns. `share`: parts of each bar's whole. `lines`: areas
-    instead of bars, for running totals.
+    instead of bars, for running totals. `unpriced`: calls of each cell that are not in it, told
+    when pointed at.
     """
     figure = go.Figure()
     whole = table.sum(axis=1)
@@ -52,6 +59,7 @@ def stacked(
             "x": table.index,
             "y": values,
             "hovertemplate": _hover(unit, share),
+            "customdata": _also(unpriced[name] if unpriced is not None else [0] * len(table)),
         }
         if lines:
             figure.add_scatter(**shown, stackgroup="all", line={"color": colour, "width": 1.5})
@@ -149,12 +157,12 @@ def dots(
             name=words(tool),
             x=group["hours"],
             y=group["cost_usd"],
-            customdata=group[["top_key"]],
+            customdata=_keys(group),
             selectedpoints=_numbers(list(group["top_key"]), chosen),
             mode="markers",
             marker={"color": painted.get(tool, PALETTE[-1]), "size": 9, "opacity": 0.75},
             text=[words(title) for title in group["title"]],
-            hovertemplate="%{text}<br>%{x:.2f} h, $%{y:,.2f}<extra></extra>",
+            hovertemplate="%{text}<br>%{x:.2f} h, $%{y:,.2f}%{customdata[1]}<extra></extra>",
         )
     return _plain(figure, {"tickprefix": "$", "title": "Cost"}, "Hours from start to end")
 
@@ -174,12 +182,12 @@ def ranked(
             orientation="h",
             x=group[measure],
             y=group.index,
-            customdata=group[["top_key"]],
+            customdata=_keys(group, unit),
             selectedpoints=_numbers(list(group["top_key"]), chosen),
             marker_color=painted.get(tool, PALETTE[-1]),
             text=[words(title) for title in group["title"]],
             textposition="none",
-            hovertemplate="%{text}<br>" + _value("x", unit) + "<extra></extra>",
+            hovertemplate="%{text}<br>" + _value("x", unit) + "%{customdata[1]}<extra></extra>",
         )
     titles = [words(_short(title)) for title in rows["title"]]
     figure.update_layout(bargap=0.25, showlegend=rows["tool"].nunique() > 1)
@@ -232,7 +240,18 @@ def _numbers(things: Sequence[Any], chosen: Collection[Any]) -> list[int] | None
 
 def _hover(unit: str, share: bool) -> str:
     value = "%{y:.1%}" if share else _value("y", unit)
-    return "%{x|%a %d %b %Y %H:%M}<br>%{fullData.name}: " + value + "<extra></extra>"
+    told = "%{x|%a %d %b %Y %H:%M}<br>%{fullData.name}: " + value
+    return told + "%{customdata}<extra></extra>"
+
+
+def _also(unpriced: Iterable[int]) -> list[str]:
+    return [f" + {count:,} unpriced" if count else "" for count in unpriced]
+
+
+def _keys(rows: pd.DataFrame, unit: str = "usd") -> list[tuple[str, str]]:
+    """Of each session its key, and what its cost leaves out."""
+    also = _also(rows["unpriced_requests"] if unit == "usd" else [0] * len(rows))
+    return list(zip(rows["top_key"], also, strict=True))
 
 
 def _value(axis: str, unit: str) -> str:

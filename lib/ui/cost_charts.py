@@ -14,6 +14,7 @@ from lib.selection import MOST_SESSIONS, Selection, narrowed, span_of
 from lib.ui import charts, selection
 from lib.ui.costs import KIND, MEASURES, Choice, metric, painted
 from lib.ui.exports import exports
+from lib.ui.servers import counted
 from lib.ui.state import Shared
 
 MOST_BARS = 15
@@ -41,6 +42,7 @@ def over_time(
     `limits`: names and amounts of the budgets that are drawn in.
     """
     shown = narrowed(in_period, chosen, choice.zone, but="span")
+    column = None
     if choice.by == KIND:
         table = _by_kind(shown, choice)
         paint = charts.colours(ledger.TOKEN_KINDS.values())
@@ -53,10 +55,19 @@ def over_time(
     if table.empty:
         st.info("No model calls here.")
         return
+    unpriced = None
+    if choice.unit == "usd":
+        unpriced = costs.unpriced_over_time(shown, table, choice.bucket, column, choice.zone)
     if choice.shape == "running":
         table = table.cumsum()
+        unpriced = None if unpriced is None else unpriced.cumsum()
     figure = charts.stacked(
-        table, choice.unit, paint, share=choice.shape == "share", lines=choice.shape == "running"
+        table,
+        choice.unit,
+        paint,
+        share=choice.shape == "share",
+        lines=choice.shape == "running",
+        unpriced=unpriced,
     )
     charts.limits(figure, float(table.sum(axis=1).max()), limits)
     span = chosen.span
@@ -71,6 +82,10 @@ def over_time(
         return before._replace(span=span)
 
     _selectable(figure, "over_time", f"{MEASURES[choice.measure]} over time", choice, take)
+    if unpriced is not None and (left_out := int(shown["unpriced_requests"].sum())):
+        st.caption(f"Not in the chart: {counted(left_out, 'call')} without a known price.")
+        name = costs.unused("Unpriced calls", table.columns)
+        table = table.assign(**{name: unpriced.sum(axis=1)})
     _figures(table, "over-time")
 
 
@@ -104,6 +119,9 @@ def top(rows: pd.DataFrame, choice: Choice, chosen: Selection, paint: Mapping[ob
         choice,
         _take_sessions,
     )
+    if choice.unit == "usd" and (left_out := costs.without_price(shown)):
+        told = counted(left_out, "session")
+        st.caption(f"Not in the chart: {told} without any known price.")
     _figures(table, "top-sessions")
 
 

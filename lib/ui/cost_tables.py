@@ -14,6 +14,7 @@ from lib.ui.exports import exports
 
 MOST_COLUMNS = 40
 """Of a pivot; a browser draws no more at ease."""
+_SHORT_ID = 8
 
 
 def table(rows: pd.DataFrame, by: Dimension) -> None:
@@ -56,10 +57,11 @@ _ORDER = [
     "title",
     *dict.fromkeys([*DIMENSIONS, *DIMENSIONS.values()]),
     "cost_usd",
+    "unpriced_requests",
     "share",
     "total_tokens",
     "sessions",
-    *(name for name in ledger.FIGURES if name != "cost_usd"),
+    *(name for name in ledger.FIGURES if name not in ("cost_usd", "unpriced_requests")),
 ]
 
 
@@ -115,9 +117,30 @@ def pivot(rows: pd.DataFrame, choice: Choice) -> None:
         st.info("Choose two different dimensions." if down == across else "No model calls here.")
         return
     table = costs.pivot(rows, DIMENSIONS[down], DIMENSIONS[across], choice.measure)
+    unpriced = rows.groupby(DIMENSIONS[down], observed=True)["unpriced_requests"].sum()
+    unpriced = unpriced.reindex(table.index)
+    if "session" in (down, across):
+        names = session_names(rows)
+        table = table.rename(index=names, columns=names)
     found = costs.with_totals(costs.largest(table, MOST_COLUMNS))
-    found.index.name = costs.unused(DIMENSION_NAMES[down], found.columns)
     form = "dollar" if choice.unit == "usd" else "localized"
     config = {str(name): st.column_config.NumberColumn(format=form) for name in found.columns}
-    st.dataframe(found, width="stretch", column_config=config)
+    if choice.unit == "usd" and (left_out := int(unpriced.sum())):
+        name = costs.unused("Unpriced calls", found.columns)
+        found[name] = [*unpriced, left_out]
+        config[name] = st.column_config.NumberColumn(format="localized")
+    found.index.name = costs.unused(DIMENSION_NAMES[down], found.columns)
+    st.dataframe(found, width="stretch", column_config=config, placeholder="–")
     exports(found.reset_index(), f"{choice.measure}-by-{down}-and-{across}")
+
+
+def session_names(rows: pd.DataFrame) -> dict[str, str]:
+    """What each session of `rows` is called where only a name can stand: no two alike."""
+    about = costs.abouts(rows, rows["top_key"].unique())
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, title in about["title"].items():
+        short = str(key).partition(":")[2][:_SHORT_ID]
+        names[str(key)] = costs.unused(f"{title} · {short}", taken)
+        taken.add(names[str(key)])
+    return names

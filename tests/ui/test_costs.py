@@ -219,7 +219,16 @@ def test_what_only_the_board_is_filtered_by_is_not_offered_here_and_kept_for_the
 def test_a_pivot_is_in_the_address(store: Store) -> None:
     (table,) = [one.value for one in run(table="Pivot", rows="Tool", columns="Subagent").dataframe]
     assert list(table.index) == ["Claude Code", "All"]
-    assert set(table.columns) == {"–", "Claude Code subagent", "All"}
+    assert set(table.columns) == {"–", "Claude Code subagent", "All", "Unpriced calls"}
+    assert list(table["Unpriced calls"]) == [1, 1]
+
+
+def test_a_pivot_names_sessions_by_title_and_id_and_no_two_alike(store: Store) -> None:
+    (table,) = [one.value for one in run(table="Pivot", rows="Session", columns="Tool").dataframe]
+    names = list(table.index)
+    assert len(set(names)) == len(names)
+    assert not any(name.startswith("claude-code:") for name in names)
+    assert all(" · " in name for name in names[:-1])
 
 
 def test_sessions_are_told_with_a_link_and_nothing_that_is_not_shown(store: Store) -> None:
