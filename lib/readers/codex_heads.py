@@ -24,7 +24,7 @@ OUTPUT_ID = re.compile(rb'(?:,"id":"[\w.:-]*")?,"call_id":"([\w.:-]+)"')
 CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 
-NO_FACTS, OUTPUT, ITEM_DONE, MESSAGE, CALL, TOKEN_COUNT, USAGE_RECORD = range(7)
+NO_FACTS, OUTPUT, ITEM_DONE, MESSAGE = range(4)
 
 
 def _heads(kind: str, names: str, action: int) -> dict[bytes, int]:
@@ -37,9 +37,6 @@ ACTIONS: dict[bytes, int] = {
     **_heads("response_item", " ".join(OUTPUTS), OUTPUT),
     **_heads("event_msg", "item_completed", ITEM_DONE),
     **_heads("response_item", "message", MESSAGE),
-    **_heads("response_item", " ".join(CALLS), CALL),
-    **_heads("event_msg", "token_count", TOKEN_COUNT),
-    b'token_usage_record","payload":{': USAGE_RECORD,
     **_heads(
         "response_item",
         "reasoning agent_message web_search_call tool_search_call tool_search_output "
@@ -55,5 +52,8 @@ ACTIONS: dict[bytes, int] = {
         NO_FACTS,
     ),
 }
-"""What is done with a kind of record. Any other is decoded whole, so that what is new shows."""
+"""Kinds that need no decoding. Any other is decoded, so that only what is known is passed over."""
+TOKEN_COUNT = b'event_msg","payload":{"type":"token_count"'
+USAGE_RECORD = b'token_usage_record","payload":{'
+HEADS_OF_CALLS = [f'response_item","payload":{{"type":"{name}"'.encode() for name in CALLS]
 CLOSING_BRACE = ord("}")

@@ -15,6 +15,7 @@ import msgspec
 
 from lib.model import FileFacts, FileState, Session, owner_rank
 from lib.readers import codex_heads, codex_known, codex_turns, drift
+from lib.readers.codex_heads import ACTIONS, CLOSING_BRACE, HEAD, NO_FACTS, OPENER
 from lib.readers.codex_records import (
     CallFields,
     CallUsage,
@@ -84,30 +85,28 @@ class Parser:
         self._ledger = Ledger(kept.counting, file)
         self._stamp = b""
         self._answer: str | None = None
-        self._typed: dict[int, tuple[Callable[[memoryview], Any], Callable[[Any, str], None]]] = {
+        self._typed: dict[bytes, tuple[Callable[[memoryview], Any], Callable[[Any, str], None]]] = {
             codex_heads.TOKEN_COUNT: (decode_token_count, self._count),
             codex_heads.USAGE_RECORD: (decode_call_usage, self._record),
-            codex_heads.CALL: (decode_tool_call, self._called),
+            **dict.fromkeys(codex_heads.HEADS_OF_CALLS, (decode_tool_call, self._called)),
         }
         """What is decoded without its envelope, and what is then done."""
         self._identify()
 
     def consume(self, buffer: bytearray, start: int, end: int) -> str | None:
         """Take one line; answer why it yielded no facts, or None."""
-        head = codex_heads.HEAD.match(buffer, start, end)
+        head = HEAD.match(buffer, start, end)
         # Without a brace at its end a record was cut off.
-        if head is None or buffer[end - 1] != codex_heads.CLOSING_BRACE or not self._kept.begun:
+        if head is None or buffer[end - 1] != CLOSING_BRACE or not self._kept.begun:
             return self._take_any(buffer, start, end)
         stamp, kind = head.group(1, 2)
-        action = codex_heads.ACTIONS.get(kind)
+        action = ACTIONS.get(kind)
         if action is None:
-            taken = False
-        elif action in self._typed:
-            taken = self._take_typed(action, head, buffer, end)
+            taken = self._take_typed(head, kind, buffer, end)
         else:
             # A record that was cut off and has the next one glued to it is decoded, and fails.
-            taken = buffer.find(codex_heads.OPENER, head.end(), end) < 0 and (
-                action == codex_heads.NO_FACTS or self._passes_over(action, head.end(), buffer, end)
+            taken = buffer.find(OPENER, head.end(), end) < 0 and (
+                action == NO_FACTS or self._passes_over(action, head.end(), buffer, end)
             )
         if not taken:
             return self._take_any(buffer, start, end)
@@ -115,9 +114,12 @@ class Parser:
             self._stamp = stamp
         return None
 
-    def _take_typed(self, action: int, head: re.Match[bytes], buffer: bytearray, end: int) -> bool:
+    def _take_typed(self, head: re.Match[bytes], kind: bytes, buffer: bytearray, end: int) -> bool:
         """Take a record whose payload is of one struct; False where more than that is in it."""
-        decode, take = self._typed[action]
+        typed = self._typed.get(kind)
+        if typed is None:
+            return False
+        decode, take = typed
         try:
             payload = decode(memoryview(buffer)[head.start(3) : end - 1])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
