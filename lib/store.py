@@ -315,6 +315,7 @@ def _usage_query(thresholds: Sequence[int], which: Sequence[Any]) -> Any:
         call.speed,
         call.region,
         call.reported_cost_usd.is_not(None).label("is_reported"),
+        (call.web_search_requests > 0).label("has_searches"),
         call.attribution,
         *(call[name] for name in names),
         call.provider_total,

@@ -70,6 +70,8 @@ class Usage(NamedTuple):
     region: str | None
     is_reported: bool
     """Whether the agent itself says what the calls have cost."""
+    has_searches: bool
+    """Whether each of the calls searched the web: some models have no known price for that."""
     attribution: str | None
     """What made the agent ask; see `lib.model.Request`."""
     requests: int

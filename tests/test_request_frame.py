@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lib.frame import load_requests, load_sessions, load_usage
@@ -113,12 +113,14 @@ def test_the_frame_is_the_callers_own(file_store: Store) -> None:
     assert load_requests(file_store)["cost_usd"].gt(0).all()
 
 
+NO_SEARCH = "deepseek/deepseek-chat"
+"""A model of which the price of a web search is not known."""
 CALLS = st.builds(
     a_call,
     session=st.sampled_from(["s1", "s2"]),
     number=st.integers(1, 30),
     at=st.none() | st.integers(at_ms(-5 * 86_400), at_ms(0)),
-    model=st.sampled_from([MODEL, "gpt-5.5", "deepseek/deepseek-chat", "nobody-knows-it", None]),
+    model=st.sampled_from([MODEL, "gpt-5.5", NO_SEARCH, "nobody-knows-it", None]),
     input_tokens=st.integers(0, 10**6),
     output_tokens=st.integers(0, 10**6),
     cache_read_tokens=st.integers(0, 10**6),
@@ -129,6 +131,9 @@ CALLS = st.builds(
 
 @given(st.lists(CALLS, max_size=30))
 @settings(max_examples=30)
+@example(
+    [a_call("s1", 1, model=NO_SEARCH), a_call("s1", 2, model=NO_SEARCH, web_search_requests=1)]
+)
 def test_single_calls_add_up_to_the_usage_of_every_session(
     tmp_path_factory: pytest.TempPathFactory, made: list[Request]
 ) -> None:

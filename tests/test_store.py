@@ -285,6 +285,7 @@ def test_usage_adds_up_by_everything_that_a_price_depends_on(
     store.remove_machine("here")
     store.write(Batch(sessions=[session("a"), session("b")], requests=all_calls))
     expected: dict[tuple[Any, ...], Counter[str]] = {}
+    first_sum = Usage._fields.index("requests")
     for one in all_calls:
         prompt = (
             one.input_tokens
@@ -301,16 +302,17 @@ def test_usage_adds_up_by_everything_that_a_price_depends_on(
             one.speed,
             one.region,
             one.reported_cost_usd is not None,
+            one.web_search_requests > 0,
             one.attribution,
         )
         sums = expected.setdefault(group, Counter())
         sums["requests"] += 1
         sums["mismatched_requests"] += one.provider_total is not None
-        for name in (*Usage._fields[10:-2], "reported_cost_usd"):
+        for name in (*Usage._fields[first_sum + 1 : -2], "reported_cost_usd"):
             sums[name] += getattr(one, name) or 0
     assert sorted(store.usage(0, thresholds), key=repr) == sorted(
         (
-            Usage(*group, *(sums[name] for name in Usage._fields[9:]))
+            Usage(*group, *(sums[name] for name in Usage._fields[first_sum:]))
             for group, sums in expected.items()
         ),
         key=repr,
@@ -327,7 +329,7 @@ def test_a_price_band_begins_above_its_threshold(store: Store) -> None:
 def test_sums_are_whole_numbers(store: Store) -> None:
     store.write(Batch(requests=[call(1, input_tokens=2**40), call(2, at=None)]))
     for row in store.usage():
-        assert {type(figure) for figure in row[9:-1]} == {int}
+        assert {type(figure) for figure in row[Usage._fields.index("requests") : -1]} == {int}
         assert type(row.reported_cost_usd) is float
 
 
