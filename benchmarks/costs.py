@@ -52,7 +52,7 @@ def session(number: int, calls: int, until: int) -> tuple[Session, list[Request]
         agent=agent,
         session_id=f"{number:06d}",
         machine=f"machine-{number % 3}",
-        project_path=f"/work/project-{chance.randrange(60)}",
+        project_path=f"/home/dev/project-{chance.randrange(60)}",
         branch=f"branch-{chance.randrange(20)}",
         specs=[f"{chance.randrange(40):03d}-spec"],
         title=f"Task {number}",
