@@ -176,6 +176,7 @@ def top_level(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["parent_key"].isna()]
 
 
+@once_per_frame
 def running_count(frame: pd.DataFrame) -> int:
     """How many top-level sessions are running, samples left out, for the navigation's badge."""
     top = top_level(frame)

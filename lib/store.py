@@ -38,6 +38,7 @@ from lib.store_engine import (
     writing,
 )
 from lib.store_failures import FailureNotes
+from lib.store_kept import Kept
 from lib.store_merge import statements
 from lib.store_requests import Requests, band
 from lib.store_rows import QUARTER_HOUR, Batch, Counts, FileRow, SessionRow, Usage
@@ -78,8 +79,9 @@ class Store:
 
     def __init__(self, engine: Engine):
         self._engine = engine
+        self._kept = Kept(engine)
         self.actions = Actions(engine)
-        self.budgets = Budgets(engine)
+        self.budgets = Budgets(engine, self._kept)
         self.plans = Plans(engine)
         self.failure_notes = FailureNotes(engine)
         self.requests = Requests(engine)
@@ -104,10 +106,14 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        self._kept.close()
         self._engine.dispose()
 
     def version(self) -> int:
         """Moves with every visible change. Files, daemons, sources and servers don't move it."""
+        return self._kept.get("version", self._version)
+
+    def _version(self) -> int:
         with reading(self._engine) as connection:
             return connection.execute(select(store_state.c.version)).scalar_one()
 
@@ -251,6 +257,9 @@ class Store:
 
     def daemons(self) -> list[DaemonRow]:
         """Every machine's daemon, alive or not."""
+        return self._kept.get("daemons", self._daemons)
+
+    def _daemons(self) -> list[DaemonRow]:
         with reading(self._engine) as connection:
             rows = connection.execute(select(daemon).order_by(daemon.c.machine))
             return [DaemonRow(**row) for row in rows.mappings()]
@@ -262,6 +271,9 @@ class Store:
 
     def sources(self) -> list[SourceRow]:
         """Every machine's sources."""
+        return self._kept.get("sources", self._sources)
+
+    def _sources(self) -> list[SourceRow]:
         order = (source.c.machine, source.c.agent, source.c.root)
         with reading(self._engine) as connection:
             rows = connection.execute(select(source).order_by(*order))
@@ -279,6 +291,9 @@ class Store:
 
     def servers(self) -> list[ServerRow]:
         """Every machine's LeanSpec servers."""
+        return self._kept.get("servers", self._servers)
+
+    def _servers(self) -> list[ServerRow]:
         order = (server.c.machine, server.c.name, server.c.url)
         with reading(self._engine) as connection:
             rows = connection.execute(select(server).order_by(*order))

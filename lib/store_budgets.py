@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, func, insert, select
 
 from lib.model_notes import Budget, BudgetEvent, Plan
 from lib.store_engine import next_version, reading, writing
+from lib.store_kept import Kept
 from lib.store_merge import insert_into
 from lib.store_schema import budget, budget_event, plan, request
 
@@ -17,8 +18,9 @@ from lib.store_schema import budget, budget_event, plan, request
 class Budgets:
     """All budgets of one store. Threads may share it. Every method may raise StoreError."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, kept: Kept):
         self._engine = engine
+        self._kept = kept
 
     def save(self, wanted: Budget, anew_from: int | None = None) -> None:
         """Keep a budget in place of the one of its id.
@@ -44,6 +46,9 @@ class Budgets:
 
     def listed(self) -> list[Budget]:
         """Every budget, by name."""
+        return self._kept.get("budgets", self._listed)
+
+    def _listed(self) -> list[Budget]:
         with reading(self._engine) as connection:
             rows = connection.execute(select(budget).order_by(budget.c.name, budget.c.id))
             return [Budget(**row) for row in rows.mappings()]
@@ -92,6 +97,9 @@ class Budgets:
 
     def last_event(self) -> int:
         """The id of the newest event; 0 without any."""
+        return self._kept.get("last budget event", self._last_event)
+
+    def _last_event(self) -> int:
         with reading(self._engine) as connection:
             return connection.execute(select(func.max(budget_event.c.id))).scalar() or 0
 

@@ -15,7 +15,7 @@ from lib.asked import request
 from lib.cards import Badge, View
 from lib.frame import today_totals
 from lib.model import ActionKind
-from lib.per_frame import once_per_frame
+from lib.per_frame import PerFrame
 from lib.settings import settings
 from lib.store import StoreError
 from lib.ui import outbox
@@ -32,6 +32,8 @@ _COMPONENT = component(
     ),
 )
 _KEY = "board"
+_made = PerFrame["Content"]()
+"""The boards of the newest frame, by all else that they are made of."""
 _ACKNOWLEDGED = "board_acknowledged"
 _LIMITS = "board_limits"
 _DRAWN = "board_drawn"
@@ -54,20 +56,12 @@ def content(shared: Shared, frame: pd.DataFrame, badges: Mapping[str, Sequence[B
     store and once a minute.
     """
     limits: dict[str, int] = st.session_state.setdefault(_LIMITS, {})
-    known = _made(frame)
     look = msgspec.json.encode(
         (filters.to_query(shared.filters), limits, shared.access.level, str(viewer_zone()), badges)
     )
-    if look not in known:
-        known[look] = _content(shared, frame, badges, limits)
-    made = st.session_state[_DRAWN] = known[look]
+    made = _made.get(frame, look, lambda: _content(shared, frame, badges, limits))
+    st.session_state[_DRAWN] = made
     return made
-
-
-@once_per_frame
-def _made(_frame: pd.DataFrame) -> dict[bytes, Content]:
-    """The boards of a frame, by all else that they are made of."""
-    return {}
 
 
 def _content(

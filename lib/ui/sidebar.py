@@ -17,6 +17,7 @@ from lib.cards import LOOKS
 from lib.failures import Signature, group_name
 from lib.filters import FACETS, NONE, Facet, Filters
 from lib.health import CONCERNS
+from lib.per_frame import PerFrame, once_per_frame
 from lib.ui.state import now
 
 INTERVALS: dict[int, str] = {
@@ -40,6 +41,8 @@ _CHOSEN = "filter_chosen"
 _PAGE = "filter_page"
 _WITH_PERIOD = ("costs", "failures")
 """Pages that have a period of their own and count dismissed sessions."""
+_counts = PerFrame[dict[Facet, dict[str, int]]]()
+"""How many sessions each choice has, by what is chosen."""
 _OF_THE_BOARD = ("filter_range", "filter_sort", "filter_dismissed")
 
 
@@ -49,12 +52,16 @@ def filter_bar(frame: pd.DataFrame, page: str, settled: bool) -> Filters:
     `settled`: everything was read once, so that a name nobody has heard of is a wrong one.
     """
     _read_address(frame, page, settled)
-    names = {facet: _names(frame, facet) for facet in FACETS}
+    names = _names_of(frame)
     for facet in FACETS:
         _take_labels_for_values(frame, facet, names[facet])
     has_period = page in _WITH_PERIOD
     whole = {"range": "all", "dismissed": True} if has_period else {}
-    counted = filters.counts(frame, _chosen().model_copy(update=whole), now())
+    narrowed = _chosen().model_copy(update=whole)
+    # To the minute in which the frame was made.
+    counted = _counts.get(
+        frame, narrowed.model_dump_json(), lambda: filters.counts(frame, narrowed, now())
+    )
     st.text_input(
         "Search",
         key="filter_text",
@@ -226,6 +233,11 @@ def _in_order(facet: Facet, counted: Mapping[str, int]) -> list[str]:
     if facet == "status":
         return [value for value in LOOKS if value in counted]
     return sorted(counted, key=lambda value: (-counted[value], value.lower()))
+
+
+@once_per_frame
+def _names_of(frame: pd.DataFrame) -> dict[Facet, Mapping[str, str]]:
+    return {facet: _names(frame, facet) for facet in FACETS}
 
 
 def _names(frame: pd.DataFrame, facet: Facet) -> Mapping[str, str]:

@@ -3,15 +3,17 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib import daemon, samples
+from lib import daemon, filters, samples
 from lib.model import DaemonRow, Session, SourceRow
 from lib.settings import settings
 from lib.store import Batch, Store
-from lib.ui import state
+from lib.ui import board, state
 from lib.ui.access import PUBLIC_VARIABLE
 
 TOP = Path(__file__).parent.parent.parent
@@ -184,6 +186,32 @@ def test_a_store_that_cannot_be_read_is_told_and_tried_again(
     app = run()
     assert "The store can't be read" in said(app)
     assert [one.label for one in app.button] == ["Refresh now"]
+
+
+def test_what_viewers_look_at_alike_is_made_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.write(store, now_ms())
+    made: list[tuple[pd.DataFrame, str]] = []
+    make, count = board._content, filters.counts
+
+    def making(shared: Any, frame: pd.DataFrame, *rest: Any) -> Any:
+        made.append((frame, f"board of {shared.filters}"))
+        return make(shared, frame, *rest)
+
+    def counting(frame: pd.DataFrame, chosen: Any, now: Any) -> Any:
+        made.append((frame, f"counts of {chosen}"))
+        return count(frame, chosen, now)
+
+    monkeypatch.setattr(board, "_content", making)
+    monkeypatch.setattr(filters, "counts", counting)
+    for app in (run(), run(), run(tool=["codex"])):
+        app.run()
+    # Frames are held in `made`, so each has a number of its own; a minute may end in between.
+    told = [(id(frame), what) for frame, what in made]
+    assert len({what for _, what in told}) == 4
+    assert len(told) == len(set(told))
+    assert len(told) <= 4 * len({number for number, _ in told})
 
 
 def test_nobody_may_act_on_a_public_board(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
