@@ -101,8 +101,7 @@ class Collector:
 
     def sweep(self, full: bool = True) -> list[Found]:
         """The session files that must be read, newest first."""
-        found = [item for tree in self._trees for item in tree.sweep(full)]
-        found = [item for item in found if changed(item.status, self._known(item.path))]
+        found = [item for tree in self._trees for item in tree.sweep(full, self._files)]
         found.sort(key=lambda item: -item.status.st_mtime_ns)
         return found
 
@@ -110,16 +109,19 @@ class Collector:
         """Session files that must be read: those of `paths` (from a change notice), and of the
         trees that are not watched.
         """
-        found = [item for tree in self._trees if tree.is_partial for item in tree.sweep(full=False)]
+        unwatched = [tree for tree in self._trees if tree.is_partial]
+        found = [item for tree in unwatched for item in tree.sweep(False, self._files)]
         for path in dict.fromkeys(map(database_of, paths)):
             reader = self._reader_of(path)
             if reader is None:
                 continue
             try:
-                found.append(Found(reader, path, status_of(path)))
+                item = Found(reader, path, status_of(path))
             except OSError:
                 continue  # Gone again; the next sweep marks it so.
-        return [item for item in found if changed(item.status, self._known(item.path))]
+            if changed(item.status, self._known(path)):
+                found.append(item)
+        return found
 
     @_without_cycle_search()
     def collect(

@@ -80,7 +80,7 @@ class Store:
     def __init__(self, engine: Engine):
         self._engine = engine
         self._kept = Kept(engine)
-        self.actions = Actions(engine)
+        self.actions = Actions(engine, self._kept)
         self.budgets = Budgets(engine, self._kept)
         self.plans = Plans(engine)
         self.failure_notes = FailureNotes(engine)

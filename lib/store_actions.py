@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from lib.model import Action, ActionKind, ActionState
 from lib.store_engine import next_version, reading, set_version, writing
+from lib.store_kept import Kept
 from lib.store_schema import action, session
 
 OPEN: tuple[ActionState, ...] = ("requested", "running")
@@ -43,8 +44,9 @@ class ActionFilter(NamedTuple):
 class Actions:
     """All actions of one store. Threads may share it. Every method may raise StoreError."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, kept: Kept):
         self._engine = engine
+        self._kept = kept
 
     def request(self, asked: Action) -> bool:
         """Note an action, or one that was refused at once; return whether its id is new.
@@ -69,6 +71,9 @@ class Actions:
 
     def requested(self, machine: str) -> list[Action]:
         """What one machine's daemon has yet to do, in the order in which it was asked for."""
+        return self._kept.get(f"requested of {machine}", lambda: self._requested(machine))
+
+    def _requested(self, machine: str) -> list[Action]:
         waiting = select(action).where(action.c.machine == machine, action.c.state == "requested")
         return self._read(waiting.order_by(action.c.at, action.c.id))
 

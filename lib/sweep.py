@@ -8,8 +8,9 @@ looked at in every sweep, and all the others in a full one.
 import errno
 import os
 import stat
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,12 @@ HOT_SECONDS = 86_400
 """A file changed within this time is looked at in every sweep."""
 _SETTLED_NS = 2 * 10**9
 """A folder whose time is younger than this may still change within the same tick of its clock."""
+_Marks = tuple[int, int, int, int]
+"""Time of the last change in nanoseconds, size, inode and device."""
+_NOT_READ = (-1, -1, -1)
+"""In place of size, inode and device: no file has them."""
+_UNKNOWN = sys.maxsize
+"""A time that is not known yet: later than any."""
 
 
 class Found(NamedTuple):
@@ -35,8 +42,10 @@ class Found(NamedTuple):
 
 @dataclass
 class _Folder:
-    mtime_ns: int = -1
-    listed_at_ns: int = 0
+    settled_ns: int | None = None
+    """When it last changed; None while it is to be listed again in any case."""
+    newest_ns: int = _UNKNOWN
+    """The latest change of its files."""
     folders: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     error: str | None = None
@@ -55,23 +64,46 @@ class Tree:
         self.is_partial = self._selects is not None
         """Whether only some folders below the root are of interest."""
         self._folders: dict[str, _Folder] = {}
-        self._mtimes: dict[str, int] = {}
+        self._seen: dict[str, _Marks] = {}
+        """How files looked that are as they were left; of others only when they changed."""
 
-    def sweep(self, full: bool) -> Iterator[Found]:
-        """Files to compare with what is known: all in a full sweep, else new and hot ones."""
+    def sweep(self, full: bool, known: Mapping[str, FileState]) -> Iterator[Found]:
+        """Files that are not as they were left: of all in a full sweep, else of new and hot ones.
+
+        `known`: how they were left, by the names of their paths (see `path_name`).
+        """
         hot_since = time.time_ns() - HOT_SECONDS * 10**9
-        for path in self._paths():
-            if not full and self._mtimes.get(path, hot_since) < hot_since:
+        for folder in self._walk():
+            if folder.newest_ns < hot_since and not full:
                 continue
-            try:
-                status = status_of(path)
-            except OSError:
-                # Gone between listing and look, or a dangling link; `vanished` tells.
-                self._mtimes.pop(path, None)
-                continue
-            self._mtimes[path] = status.st_mtime_ns
-            if stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-                yield Found(self.reader, path, status)
+            folder.newest_ns = 0
+            for path in folder.files:
+                seen = self._seen.get(path)
+                if full or seen is None or seen[0] >= hot_since:
+                    found = self._changed(path, seen, known)
+                    if found is not None:
+                        yield found
+                    seen = self._seen.get(path)
+                folder.newest_ns = max(folder.newest_ns, _UNKNOWN if seen is None else seen[0])
+
+    def _changed(
+        self, path: str, seen: _Marks | None, known: Mapping[str, FileState]
+    ) -> Found | None:
+        """The file if it is to be read."""
+        try:
+            status = status_of(path)
+        except OSError:
+            # Gone between listing and look, or a dangling link.
+            self._seen.pop(path, None)
+            return None
+        marks = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
+        if marks == seen:
+            return None
+        if changed(status, known.get(path_name(path))):
+            self._seen[path] = (status.st_mtime_ns, *_NOT_READ)
+            return Found(self.reader, path, status)
+        self._seen[path] = marks
+        return None
 
     def blind_spots(self) -> list[str]:
         """Folders that could not be listed: whether their files are still there is unknown."""
@@ -104,10 +136,10 @@ class Tree:
             checked_at=now,
         )
 
-    def _paths(self) -> Iterator[str]:
+    def _walk(self) -> Iterator[_Folder]:
         seen: set[tuple[int, int]] = set()
         known = self._folders
-        self._folders = {}
+        folders = self._folders = {}
         waiting = [str(self.root)]
         while waiting:
             path = waiting.pop()
@@ -115,32 +147,32 @@ class Tree:
                 status = os.stat(path)
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                    self._folders[path] = _Folder(error=error.strerror or str(error))
+                    folders[path] = _Folder(error=error.strerror or str(error))
                 continue
             identity = (status.st_dev, status.st_ino)
             if identity in seen:  # a symlink loop, or the same folder by two names
                 continue
             seen.add(identity)
-            folder = self._listed(path, status.st_mtime_ns, known.get(path))
-            self._folders[path] = folder
-            waiting.extend(folder.folders)
-            yield from folder.files
+            folder = known.get(path)
+            if folder is None or folder.settled_ns != status.st_mtime_ns:
+                folder = self._listed(path, status.st_mtime_ns)
+            folders[path] = folder
+            if folder.folders:
+                waiting.extend(folder.folders)
+            if folder.files:
+                yield folder
 
-    def _listed(self, path: str, mtime_ns: int, known: _Folder | None) -> _Folder:
-        if (
-            known is not None
-            and known.error is None
-            and known.mtime_ns == mtime_ns
-            and known.listed_at_ns - mtime_ns > _SETTLED_NS
-        ):
-            return known
-        folder = _Folder(mtime_ns=mtime_ns, listed_at_ns=time.time_ns())
+    def _listed(self, path: str, mtime_ns: int) -> _Folder:
+        folder = _Folder()
+        if time.time_ns() - mtime_ns > _SETTLED_NS:
+            folder.settled_ns = mtime_ns
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
                     self._sort(entry, folder)
         except OSError as error:
             folder.error = error.strerror or str(error)
+            folder.settled_ns = None
         return folder
 
     def _sort(self, entry: "os.DirEntry[str]", folder: _Folder) -> None:
@@ -155,8 +187,11 @@ class Tree:
 
 
 def changed(status: os.stat_result, known: FileState | None) -> bool:
-    """Whether a file must be read: it is new, replaced, or not as it was left."""
-    return (
+    """Whether a file must be read: it is new, replaced, or not as it was left.
+
+    What is no plain file never must: opening a pipe would wait for ever.
+    """
+    return stat.S_ISREG(status.st_mode) and (
         known is None
         or known.gone
         or known.error is not None

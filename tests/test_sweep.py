@@ -8,6 +8,7 @@ import pytest
 
 from lib.readers import claude_code
 from lib.readers.base import Reader
+from lib.readers.values import path_name
 from lib.sweep import HOT_SECONDS, Tree, changed
 
 READER: Reader = claude_code
@@ -22,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(tree: Tree, *, full: bool = True) -> set[str]:
-    return {Path(found.path).name for found in tree.sweep(full)}
+    return {Path(found.path).name for found in tree.sweep(full, {})}
 
 
 def age(path: Path, seconds: float) -> None:
@@ -111,6 +112,23 @@ def test_an_unchanged_file_is_not_read_again(root: Path) -> None:
     assert changed(path.stat(), known)
 
 
+def test_a_sweep_leaves_out_what_is_as_it_was_left(root: Path) -> None:
+    path = root / "alpha" / "s1.jsonl"
+    known = {str(path): READER.read(path, None).state}
+    tree = Tree(READER, root)
+    assert list(tree.sweep(True, known)) == []
+    path.write_text("{}\n{}\n")
+    assert [found.path for found in tree.sweep(True, known)] == [str(path)]
+
+
+def test_a_file_whose_name_is_no_text_is_known_by_its_written_name(root: Path) -> None:
+    path = os.fsdecode(os.fsencode(root / "alpha") + b"/s\xff.jsonl")
+    Path(path).write_text("{}\n")
+    known = {path_name(path): READER.read(Path(path), None).state}
+    tree = Tree(READER, root)
+    assert {found.path for found in tree.sweep(True, known)} == {str(root / "alpha" / "s1.jsonl")}
+
+
 def test_an_entry_that_can_not_be_looked_at_hides_no_other(root: Path) -> None:
     loop = root / "alpha" / "loop.jsonl"
     loop.symlink_to(loop)
@@ -122,8 +140,10 @@ def test_an_entry_that_can_not_be_looked_at_hides_no_other(root: Path) -> None:
 
 
 def test_a_pipe_is_never_opened(root: Path) -> None:
-    os.mkfifo(root / "alpha" / "pipe.jsonl")
+    pipe = root / "alpha" / "pipe.jsonl"
+    os.mkfifo(pipe)
     assert names(Tree(READER, root)) == {"s1.jsonl"}
+    assert not changed(pipe.stat(), None)
 
 
 def test_a_root_that_is_closed_to_us_is_unreadable_and_not_absent(

@@ -290,7 +290,7 @@ def test_of_the_data_folder_only_databases_and_sessions_are_listed(tmp_path: Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     tree = Tree(opencode, tmp_path)
-    found = {Path(item.path).relative_to(tmp_path).as_posix() for item in tree.sweep(full=True)}
+    found = {Path(item.path).relative_to(tmp_path).as_posix() for item in tree.sweep(True, {})}
     assert found == wanted
 
 
