@@ -2,7 +2,7 @@
 
     python -m benchmarks.keep_up [--files 10000] [--bytes 200MB] [--idle 60] [--ccusage FOLDER]
 
-Makes its own tree in a temporary folder. The sweep is what a second `--once` takes beyond one
+Makes its own tree in a temporary folder. A restart is what a second `--once` takes beyond one
 over an empty home with the same program start. Times are printed, never asserted; exit
 status 1 when appended records never arrive.
 """
@@ -26,6 +26,7 @@ from benchmarks.measure import (
     ccusage_command,
     environ_of,
     median_cost,
+    output_json,
     print_table,
     run,
     tree_cpu,
@@ -138,8 +139,16 @@ def measure(tree: Path, store_path: Path, runs: int, idle: float, ccusage: list[
             _row("first --once", first),
             _row("second --once", again),
             _row("--once over an empty home", start),
-            ("the sweep by itself", "", f"{again.cpu - start.cpu:.3f}"),
+            ("a restart, without the start", "", f"{again.cpu - start.cpu:.3f}"),
             _row("ccusage", rival_cost),
+        ],
+    )
+    sweeps = output_json([sys.executable, "-m", "benchmarks.sweep", str(2 * runs)], environ)
+    print_table(
+        (f"sweeps over unchanged files, of {2 * runs}", "median CPU, ms", "most"),
+        [
+            (f"a {name} one", f"{median(times):.0f}", f"{max(times):.0f}")
+            for name, times in sweeps.items()
         ],
     )
     with daemon(environ) as process:

@@ -32,6 +32,7 @@ from lib.store_engine import (
     bring_up_to_date,
     connect,
     next_version,
+    objects,
     plain_errors,
     reading,
     set_version,
@@ -131,8 +132,8 @@ class Store:
     def file_states(self, machine: str) -> dict[str, FileState]:
         """How far each file of one machine was read, by path."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(file).where(file.c.machine == machine)).mappings()
-            return {row["path"]: FileState(**row) for row in rows}
+            rows = connection.execute(select(file).where(file.c.machine == machine))
+            return {state.path: state for state in objects(FileState, rows)}
 
     def files(self) -> list[FileRow]:
         """How the reading of every file of every machine went."""
@@ -162,7 +163,7 @@ class Store:
             .where(wanted)
         )
         with reading(self._engine) as connection:
-            return [SessionRow(**row) for row in connection.execute(statement).mappings()]
+            return objects(SessionRow, connection.execute(statement))
 
     def machines_of(self, keys: Sequence[str]) -> dict[str, str]:
         """Which machine wrote each of these sessions, of those that are there."""
@@ -180,7 +181,7 @@ class Store:
         columns = [evidence.c[name] for name in Evidence.__struct_fields__]
         statement = select(*columns).where(evidence.c.version > since)
         with reading(self._engine) as connection:
-            return [Evidence(**row) for row in connection.execute(statement).mappings()]
+            return objects(Evidence, connection.execute(statement))
 
     def usage(self, since: int = 0, thresholds: Sequence[int] = ()) -> list[Usage]:
         """All usage of the sessions that `sessions(since)` returns, summed as far as prices allow.
@@ -227,7 +228,7 @@ class Store:
         """The first `limit` events after one, oldest first."""
         statement = select(event).where(event.c.id > since_id).order_by(event.c.id).limit(limit)
         with reading(self._engine) as connection:
-            return [Event(**row) for row in connection.execute(statement).mappings()]
+            return objects(Event, connection.execute(statement))
 
     def waited(self) -> dict[str, int]:
         """Milliseconds that each session waited for the user; see `lib.store_waits`."""
@@ -262,7 +263,7 @@ class Store:
     def _daemons(self) -> list[DaemonRow]:
         with reading(self._engine) as connection:
             rows = connection.execute(select(daemon).order_by(daemon.c.machine))
-            return [DaemonRow(**row) for row in rows.mappings()]
+            return objects(DaemonRow, rows)
 
     def save_sources(self, rows: Sequence[SourceRow]) -> None:
         """Replace the sources of the machines that `rows` name; `rows` are all of theirs."""
@@ -277,7 +278,7 @@ class Store:
         order = (source.c.machine, source.c.agent, source.c.root)
         with reading(self._engine) as connection:
             rows = connection.execute(select(source).order_by(*order))
-            return [SourceRow(**row) for row in rows.mappings()]
+            return objects(SourceRow, rows)
 
     def save_servers(self, machine: str, rows: Sequence[ServerRow]) -> None:
         """Replace what one machine's daemon knows of its LeanSpec servers; `rows` are all of them.
@@ -297,7 +298,7 @@ class Store:
         order = (server.c.machine, server.c.name, server.c.url)
         with reading(self._engine) as connection:
             rows = connection.execute(select(server).order_by(*order))
-            return [ServerRow(**row) for row in rows.mappings()]
+            return objects(ServerRow, rows)
 
     def remove_machine(self, machine: str) -> None:
         """Delete everything that one machine wrote, with the calls that its sessions own."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from lib.model import Action, ActionKind, ActionState
-from lib.store_engine import next_version, reading, set_version, writing
+from lib.store_engine import next_version, objects, reading, set_version, writing
 from lib.store_kept import Kept
 from lib.store_schema import action, session
 
@@ -136,7 +136,7 @@ class Actions:
 
     def _read(self, statement: Select[Any]) -> list[Action]:
         with reading(self._engine) as connection:
-            return [Action(**row) for row in connection.execute(statement).mappings()]
+            return objects(Action, connection.execute(statement))
 
     def _change(self, where: list[ColumnElement[bool]], **values: Any) -> bool:
         with writing(self._engine) as connection:

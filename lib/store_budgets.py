@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Engine, delete, func, insert, select
 
 from lib.model_notes import Budget, BudgetEvent, Plan
-from lib.store_engine import next_version, reading, writing
+from lib.store_engine import next_version, objects, reading, writing
 from lib.store_kept import Kept
 from lib.store_merge import insert_into
 from lib.store_schema import budget, budget_event, plan, request
@@ -51,7 +51,7 @@ class Budgets:
     def _listed(self) -> list[Budget]:
         with reading(self._engine) as connection:
             rows = connection.execute(select(budget).order_by(budget.c.name, budget.c.id))
-            return [Budget(**row) for row in rows.mappings()]
+            return objects(Budget, rows)
 
     def note(self, events: Sequence[BudgetEvent]) -> list[BudgetEvent]:
         """Keep the events that are new, of budgets that still stand as they were; return them.
@@ -93,7 +93,7 @@ class Budgets:
         after = select(budget_event).where(budget_event.c.id > since_id)
         newest = after.order_by(budget_event.c.id.desc()).limit(limit)
         with reading(self._engine) as connection:
-            return [BudgetEvent(**row) for row in connection.execute(newest).mappings()]
+            return objects(BudgetEvent, connection.execute(newest))
 
     def last_event(self) -> int:
         """The id of the newest event; 0 without any."""
@@ -131,4 +131,4 @@ class Plans:
         order = (plan.c.agent, plan.c.since, plan.c.name, plan.c.id)
         with reading(self._engine) as connection:
             rows = connection.execute(select(plan).order_by(*order))
-            return [Plan(**row) for row in rows.mappings()]
+            return objects(Plan, rows)

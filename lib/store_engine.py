@@ -1,11 +1,13 @@
 """Connections to the store's database: transactions, plain errors, and the schema's age."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
+    CursorResult,
     Engine,
     Table,
     create_engine,
@@ -23,6 +25,7 @@ from lib import sqlite_file
 from lib.store_errors import StoreError, StoreTooNew
 from lib.store_schema import SCHEMA, VERSION_TABLE, metadata, schema_version, store_state
 
+_Kind = TypeVar("_Kind")
 _MIGRATION_LOCK = 0x51444B
 _BEGIN = "sqlite_begin"
 FIRST_ROWS: tuple[tuple[Table, dict[str, int | str]], ...] = (
@@ -82,6 +85,12 @@ def _writing(engine: Engine) -> Generator[Connection]:
         connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         with connection.begin():
             yield connection
+
+
+def objects(kind: Callable[..., _Kind], rows: CursorResult[Any]) -> list[_Kind]:
+    """One of `kind` for each row, whose columns are named as its fields."""
+    names = tuple(rows.keys())
+    return [kind(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def next_version(connection: Connection) -> int:

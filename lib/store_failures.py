@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Engine, Select, insert, select
 
 from lib.model_notes import FailureNote
-from lib.store_engine import reading, writing
+from lib.store_engine import objects, reading, writing
 from lib.store_schema import failure_note
 
 
@@ -37,4 +37,4 @@ class FailureNotes:
     def _read(self, wanted: Select[Any]) -> list[FailureNote]:
         with reading(self._engine) as connection:
             rows = connection.execute(wanted.order_by(failure_note.c.id))
-            return [FailureNote(**row) for row in rows.mappings()]
+            return objects(FailureNote, rows)

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from lib.model import Session
 from lib.model_analysis import Analysis, ToolCall, ToolOutcome
 from lib.storable import storable
-from lib.store_engine import next_version, reading, set_version, writing
+from lib.store_engine import next_version, objects, reading, set_version, writing
 from lib.store_schema import analysis, session, tool_call
 
 _T = TypeVar("_T")
@@ -199,8 +199,8 @@ class Analyses:
         own = (session.c.machine == machine, session.c.server.is_(None))
         statement = select(*columns).where(*own, session.c.source_path != "")
         with reading(self._engine) as connection:
-            rows = connection.execute(statement.where(session.c.version > since)).mappings()
-            return [Session(**row) for row in rows]
+            rows = connection.execute(statement.where(session.c.version > since))
+            return objects(Session, rows)
 
     def marks(self) -> dict[str, str]:
         """How far each session's transcript was read, by the session's key."""
@@ -211,7 +211,7 @@ class Analyses:
     def _found(self, statement: Select[Any]) -> list[Analysis]:
         with reading(self._engine) as connection:
             rows = connection.execute(statement.order_by(analysis.c.session_key))
-            return [Analysis(**row) for row in rows.mappings()]
+            return objects(Analysis, rows)
 
 
 def forget(connection: Connection, session_keys: Select[Any]) -> None:
