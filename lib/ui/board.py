@@ -33,7 +33,7 @@ _COMPONENT = component(
 )
 _KEY = "board"
 _made = PerFrame["Content"]()
-"""The boards of the newest frame, by all else that they are made of."""
+"""The boards of a frame, by all else that they are made of."""
 _ACKNOWLEDGED = "board_acknowledged"
 _LIMITS = "board_limits"
 _DRAWN = "board_drawn"

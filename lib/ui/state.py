@@ -25,7 +25,7 @@ STALE_SECONDS = 60
 
 @st.cache_resource(show_spinner=False)
 def freeze_startup_objects() -> int:
-    """Keep imported modules out of the full collection Streamlit runs after every script run."""
+    """Keep what is imported out of all later collections of garbage: it never becomes any."""
     gc.collect()
     gc.freeze()
     return gc.get_freeze_count()
