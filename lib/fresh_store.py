@@ -111,7 +111,7 @@ def _make_tables(connection: sqlite3.Connection, tables: list[str]) -> bool:
             return False
         for statement in tables:
             connection.execute(statement)
-    connection.execute("PRAGMA journal_mode = WAL")
+    sqlite_file.switch_to_log(connection)
     return True
 
 

@@ -1,9 +1,10 @@
 """Connections to the store's database: transactions, plain errors, and the schema's age."""
 
+import sqlite3
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     Connection,
@@ -60,7 +61,7 @@ def plain_errors(what: str) -> Generator[None]:
         yield
     except DBAPIError as error:
         raise StoreError(f"The store could not be {what}: {error.orig}") from error
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise StoreError(f"The store could not be {what}: {error}") from error
 
 
@@ -120,8 +121,8 @@ def bring_up_to_date(engine: Engine) -> None:
             with _writing(engine) as connection:
                 _migrate(connection)
         if engine.dialect.name == "sqlite":
-            with engine.connect().execution_options(**{_BEGIN: None}) as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            with closing(engine.raw_connection()) as pooled:
+                sqlite_file.switch_to_log(cast("sqlite3.Connection", pooled.driver_connection))
 
 
 def _migrate(connection: Connection) -> None:
@@ -168,6 +169,4 @@ def _schema_of(connection: Connection) -> str | None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
-    if statement is not None:
-        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
