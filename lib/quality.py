@@ -20,6 +20,11 @@ TOLERANCE = 0.01
 """A difference to the agent's own price above this share of it is shown."""
 UNKNOWN_MODEL = "unknown model"
 
+COPIES = {
+    "repeated_record": "the same call again, next in its file",
+    "copied_call": "the same call in another place, counted there",
+}
+"""Why a usage record was not counted, for people."""
 _GENERAL = {
     FUTURE: "Some records are dated in the future; the session has the times of its file.",
     SUBSCRIPTION: "The calls count against the limits of a subscription. The cost is "

@@ -10,7 +10,7 @@ from lib.cards import LOOKS
 from lib.ui import state
 from lib.ui.exports import exports
 from lib.ui.failures import Shown, draw_sessions, session_table
-from lib.ui.servers import counted
+from lib.ui.servers import counted, lasted
 from lib.ui.state import Shared
 
 
@@ -33,7 +33,7 @@ def _figures(shared: Shared, shown: Shown, sessions: pd.DataFrame, keys: frozens
         until = f"the first until {held.first_reset.tz_convert(state.viewer_zone()):%a %H:%M}"
     told = [
         ("API calls tried again", f"{found.api_retries:,}", ""),
-        ("Time that cost", _length(found.api_retry_ms), "as far as the records tell"),
+        ("Time that cost", lasted(found.api_retry_ms), "as far as the records tell"),
         ("Refused by a limit", f"{found.rate_limits:,}", ""),
         ("Sessions held up by a limit now", f"{held.held:,}", until),
     ]
@@ -48,13 +48,6 @@ def _figures(shared: Shared, shown: Shown, sessions: pd.DataFrame, keys: frozens
         f"From the transcripts of {read.read:,} of {counted(read.sessions, 'session')} and "
         f"subagents that were last active in this period{tried}."
     )
-
-
-def _length(milliseconds: int) -> str:
-    seconds = milliseconds / 1000
-    if seconds < 120:
-        return f"{seconds:,.0f} s"
-    return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _failing(shared: Shared, shown: Shown, keys: frozenset[str]) -> None:

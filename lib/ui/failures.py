@@ -18,7 +18,7 @@ from lib.model_notes import FailureNote
 from lib.ui import address, periods, state
 from lib.ui.costs import HOUR_MS, as_text
 from lib.ui.exports import exports
-from lib.ui.servers import counted
+from lib.ui.servers import counted, lasted
 from lib.ui.state import Shared
 
 GROUP = "group"
@@ -89,7 +89,7 @@ def figures(shown: Shown) -> None:
         "Failed sessions": ("failed", f"{found.failed:,}", ""),
         "Of those that ended": ("", "–" if found.share is None else f"{found.share:.1%}", ""),
         "Cost lost": ("cost_usd", _money(found.cost_usd), unpriced),
-        "Time lost": ("lost_ms", _hours(found.lost_ms), ""),
+        "Time lost": ("lost_ms", _length(found.lost_ms), ""),
     }
     for place, (label, (name, value, note)) in zip(st.columns(4), told.items(), strict=True):
         card = place.container(border=True, height="stretch", gap="xsmall")
@@ -112,8 +112,8 @@ def _money(amount: float | None) -> str:
     return "unpriced" if amount is None else money(amount)
 
 
-def _hours(milliseconds: float | None) -> str:
-    return "unknown" if milliseconds is None else f"{milliseconds / HOUR_MS:,.1f} h"
+def _length(milliseconds: float | None) -> str:
+    return "unknown" if milliseconds is None else lasted(milliseconds)
 
 
 def selected() -> str | None:
@@ -213,7 +213,7 @@ def _columns() -> dict[str, Any]:
         "trend": column.BarChartColumn("By day", y_min=0),
         "cost_usd": column.NumberColumn("Cost", format="dollar"),
         "unpriced_sessions": "Unpriced",
-        "lost_hours": column.NumberColumn("Hours", format="%.1f"),
+        "lost_hours": column.NumberColumn("Hours", format="%.2f"),
         "cured": column.ProgressColumn("Cured", format="percent", min_value=0, max_value=1),
         "projects": column.ListColumn("Projects"),
         "tools": column.ListColumn("Tools"),

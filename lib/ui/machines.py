@@ -8,6 +8,7 @@ import streamlit as st
 
 from lib import samples
 from lib.model import DaemonRow, ServerRow, SourceRow
+from lib.quality import COPIES
 from lib.readers import LABELS
 from lib.store import Counts, FileRow
 from lib.ui import state
@@ -101,12 +102,11 @@ def records(counts: Counts) -> None:
     }
     for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(name, f"{value:,}")
-    reasons = [("Skipped", *item) for item in counts.skipped.items()]
-    reasons += [("Copy", *item) for item in counts.duplicates.items()]
+    reasons = [("Skipped", name.replace("_", " "), count) for name, count in counts.skipped.items()]
+    reasons += [("Copy", COPIES[name], count) for name, count in counts.duplicates.items()]
     reasons = [reason for reason in reasons if reason[2]]
     if reasons:
         table = pd.DataFrame(reasons, columns=["What", "Reason", "Records"])
-        table["Reason"] = table["Reason"].str.replace("_", " ")
         _table(table)
 
 
@@ -155,6 +155,8 @@ def _table(table: pd.DataFrame) -> None:
         str(name): st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss")
         for name in table.select_dtypes("datetimetz")
     }
+    number = st.column_config.NumberColumn(format="localized")
+    config |= dict.fromkeys(("Files", "Projects", "Sessions", "Records"), number)
     # A path would push everything else out of sight.
     config |= dict.fromkeys(("Folder", "File"), st.column_config.TextColumn(width=PATH_WIDTH))
     st.dataframe(table, hide_index=True, width="stretch", placeholder="–", column_config=config)

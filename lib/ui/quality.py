@@ -33,8 +33,8 @@ def why(account: Account, compared: Sequence[Comparison], command: str) -> None:
     for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(name, f"{value:,}")
     rows = [
-        ("Copy", "the same call again, next in its file", account.repeated),
-        ("Copy", "the same call in another place, counted there", account.copied),
+        ("Copy", quality.COPIES["repeated_record"], account.repeated),
+        ("Copy", quality.COPIES["copied_call"], account.copied),
         *(("Skipped", reason, count) for reason, count in account.skipped.items()),
         *(("File skipped", f"{error}: {path}", 1) for path, error in account.errors.items()),
         *(("Unpriced", model, count) for model, count in account.unpriced.items()),
@@ -78,6 +78,7 @@ def comparison_words(one: Comparison) -> str:
 def agents(files: Sequence[FileRow], usage: pd.DataFrame, sessions: pd.DataFrame) -> None:
     """One row an agent: what was read and what was left out."""
     st.subheader("By agent")
+    labels = _labels(sessions)
     rows: list[tuple[object, ...]] = []
     for agent in sorted(set(sessions["agent"]) | {file.agent for file in files}):
         account = quality.account(
@@ -87,7 +88,7 @@ def agents(files: Sequence[FileRow], usage: pd.DataFrame, sessions: pd.DataFrame
         )
         rows.append(
             (
-                LABELS.get(agent, agent),
+                labels.get(agent, agent),
                 account.files,
                 account.gone,
                 account.records,
@@ -103,16 +104,22 @@ def agents(files: Sequence[FileRow], usage: pd.DataFrame, sessions: pd.DataFrame
     _table(rows, [*names, "Mismatches", "Skipped", "New"])
 
 
+def _labels(sessions: pd.DataFrame) -> dict[str, str]:
+    """What agents are called; those of servers have names that only their sessions know."""
+    return {**LABELS, **dict(zip(sessions["agent"], sessions["agent_label"], strict=True))}
+
+
 def flags(sessions: pd.DataFrame) -> None:
     """What files are known to leave out, with the number of sessions that it is true of."""
     st.subheader("What the files leave out")
+    labels = _labels(sessions)
     counts = Counter(
         (str(agent), str(flag))
         for agent, found in zip(sessions["agent"], sessions["flags"], strict=True)
         for flag in found
     )
     rows = [
-        (LABELS.get(agent, agent), quality.sentence(agent, flag), count)
+        (labels.get(agent, agent), quality.sentence(agent, flag), count)
         for (agent, flag), count in counts.most_common()
     ]
     _table(rows, ["Tool", "What", "Sessions"])
@@ -209,10 +216,9 @@ def by_file(files: Sequence[FileRow]) -> None:
 
 def _table(rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> None:
     if rows:
+        table = pd.DataFrame(rows, columns=list(names))
         path = st.column_config.TextColumn(width=PATH_WIDTH)
-        st.dataframe(
-            pd.DataFrame(rows, columns=list(names)),
-            hide_index=True,
-            width="stretch",
-            column_config=dict.fromkeys(("File", "For example in"), path),
-        )
+        number = st.column_config.NumberColumn(format="localized")
+        config: dict[str, Any] = {str(name): number for name in table.select_dtypes("number")}
+        config |= dict.fromkeys(("File", "For example in"), path)
+        st.dataframe(table, hide_index=True, width="stretch", column_config=config)

@@ -41,6 +41,15 @@ def ago(milliseconds: int) -> str:
     return f"{seconds} s ago"
 
 
+def lasted(milliseconds: float) -> str:
+    """How long something took, as cards say it: `41s`, `6m 09s`, `2h 05m`."""
+    minutes, seconds = divmod(int(milliseconds) // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,}h {minutes:02}m"
+    return f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
+
+
 def travels_open(setting: ServerSetting) -> bool:
     """Whether the token goes unencrypted over a network."""
     parts = urlsplit(setting.url)

@@ -19,6 +19,7 @@ from lib.server_log import is_of_server, read_server_log
 from lib.settings import settings
 from lib.transcript import FIRST_LIMIT, LARGEST_LIMIT, Transcript, read_transcript
 from lib.transcript_view import KINDS, LEVELS, Wanted
+from lib.ui.servers import lasted
 from lib.ui.state import Shared, now, now_ms, viewer_zone
 
 PARAMETER = "session"
@@ -86,7 +87,7 @@ def header(shared: Shared, sessions: pd.DataFrame, row: Row) -> None:
             st.code(_permalink(card["id"]), language=None, wrap_lines=True)
     st.header(plain(card["title"]), anchor=False)
     words = f"{card['icon']} **{plain(card['words'])}**"
-    lasted = _lasted(card)
+    lasted = _length(card)
     st.markdown(" · ".join([words, f"#{plain(card['short'])}", *map(plain, card["tags"])]))
     st.caption(" · ".join(plain(part) for part in (lasted, *card["meta"]) if part))
     if card["percent"] is not None:
@@ -252,14 +253,8 @@ def _permalink(key: str) -> str:
     return f"{base}?{urlencode({PARAMETER: key})}"
 
 
-def _lasted(card: cards.Card) -> str:
+def _length(card: cards.Card) -> str:
     length = card["durationMs"]
     if card["endedAt"] is None and card["startedAt"] is not None:
         length = max(0, now_ms() - card["startedAt"])
-    if length is None:
-        return ""
-    seconds = length // 1000
-    hours, minutes = seconds // 3600, seconds // 60 % 60
-    if hours:
-        return f"{hours}h {minutes:02}m"
-    return f"{minutes}m {seconds % 60:02}s" if minutes else f"{seconds}s"
+    return "" if length is None else lasted(length)

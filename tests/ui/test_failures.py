@@ -191,7 +191,7 @@ def test_what_failed_inside_sessions_is_told_of_transcripts_that_were_read(store
     store.tool_calls.replace([found(one, *calls, **health, api_retries=3, rate_limits=2)])
     app = run(PAGE, view=["Tools and limits"])
     assert figure(app, "API calls tried again") == "3"
-    assert figure(app, "Time that cost") == "90 s"
+    assert figure(app, "Time that cost") == "1m 30s"
     assert figure(app, "Refused by a limit") == "2"
     assert "From the transcripts of 1 of 3 sessions and subagents" in said(app)
     failing, repeating = (one.value for one in app.dataframe)
