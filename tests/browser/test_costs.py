@@ -1,9 +1,12 @@
 """The Costs page in a real browser: what is selected in the chart, and what is exported."""
 
+import io
 import json
+import re
 import time
 from pathlib import Path
 
+import pandas as pd
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import App
@@ -85,3 +88,36 @@ def test_the_view_is_in_the_address(home: Path, app: App, page: Page) -> None:
     choose(page, page.get_by_label("Period"), "Last 7 days")
     expect(shown.get_by_text("All 2:")).to_be_visible(timeout=SOON)
     assert "period=Last+7+days" in page.url
+
+
+def test_a_pivot_is_chosen_linked_and_exported_as_shown(home: Path, app: App, page: Page) -> None:
+    two_days_of_work(home)
+    Claude(home, "odd", "/home/dev/today").prompt("odd").say("done", model="no-such-model")
+    page.goto(f"{app.url}/costs?table=Pivot&measure=Tokens&period=All+time")
+    shown = page.get_by_role("tabpanel", name="Pivot")
+    expect(shown.get_by_role("button", name="CSV", exact=True)).to_be_visible(timeout=SOON)
+    choose(page, shown.get_by_role("combobox", name="Columns"), "Tool")
+    expect(page).to_have_url(re.compile("columns=Tool"))
+
+    def downloaded(kind: str) -> bytes:
+        with page.expect_download() as download:
+            shown.get_by_role("button", name=kind, exact=True).click()
+        return download.value.path().read_bytes()
+
+    expect_table = [
+        {"Project": "today", "Claude Code": 2_320, "All": 2_320},
+        {"Project": "earlier", "Claude Code": 1_160, "All": 1_160},
+        {"Project": "All", "Claude Code": 3_480, "All": 3_480},
+    ]
+    text = downloaded("CSV").decode()
+    assert pd.read_csv(io.StringIO(text)).to_dict("records") == expect_table
+    parquet = pd.read_parquet(io.BytesIO(downloaded("Parquet")))
+    assert parquet.to_dict("records") == expect_table
+
+    # What has no price is no $0.
+    page.goto(f"{app.url}/costs?table=Pivot&rows=Model&columns=Project&period=All+time")
+    expect(shown.get_by_role("button", name="CSV", exact=True)).to_be_visible(timeout=SOON)
+    whole = pd.read_csv(io.StringIO(downloaded("CSV").decode())).set_index("Model").T
+    odd = whole["no-such-model"]
+    assert odd.dropna().to_dict() == {"Unpriced calls": 1}
+    assert whole["claude-opus-5-5"].notna().all()
