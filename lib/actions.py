@@ -67,7 +67,7 @@ class Executor:
                 self._take()
                 self._failure = ""
                 self._stopping.wait(PACE_SECONDS)
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - logged in `_failed`; the next round is tried
                 self._failed(error)
                 self._stopping.wait(RETRY_SECONDS)
         if self._pool is not None:
@@ -144,8 +144,8 @@ class Executor:
             return False
         return True
 
-    def _failed(self, error: StoreError) -> None:
+    def _failed(self, error: Exception) -> None:
         # Once per cause: a full disk must not be filled by messages about it.
         if str(error) != self._failure:
-            log.error(error)
+            log.error(error, exc_info=None if isinstance(error, StoreError) else error)
         self._failure = str(error)

@@ -25,6 +25,7 @@ ERROR_WORDS: dict[ErrorClass, str] = {
     "test": "Test failed",
     "permission": "Permission denied",
     "context_overflow": "Context full",
+    "own_limit": "Limit of turns or cost",
     "killed": "Killed",
     "timeout": "Timeout",
     "crash": "Crash",

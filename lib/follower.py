@@ -41,7 +41,7 @@ class Follower:
             stopping,
             self._servers.soon,
         )
-        self._executing: threading.Thread | None = None
+        self._executing = threading.Thread(target=self._executor.run)
         self._budgets = BudgetWatch(store, config)
         self._scan = Scan(store, config, stopping)
         self._collector = self._scan.collector
@@ -73,10 +73,9 @@ class Follower:
         # Not sooner: a process with threads reads on one core only.
         changes: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
         watching = (self._collector.roots, changes, self._stopping)
-        threading.Thread(target=_watch, args=watching, daemon=True).start()
-        self._servers.start()
-        self._executing = threading.Thread(target=self._executor.run)
-        self._executing.start()
+        yield from _until_started(threading.Thread(target=_watch, args=watching, daemon=True))
+        yield from _until_started(self._servers.thread)
+        yield from _until_started(self._executing)
         swept = fully_swept = time.monotonic()
         yield partial(self._sweep, set(), full=True)
         while True:
@@ -105,7 +104,7 @@ class Follower:
     def _close(self) -> None:
         """End the actions that are under way, leave the servers, and say goodbye in the store."""
         self._analysing.close()
-        if self._executing is not None:
+        if self._executing.is_alive():
             self._executing.join()
         self._budgets.close()
         self._servers.close()
@@ -121,6 +120,12 @@ class Follower:
             self._collector.note_gone()
             self._collector.judge_unannounced()
             self._store.save_sources(self._collector.sources())
+
+
+def _until_started(thread: threading.Thread) -> Generator[Callable[[], None]]:
+    """Start a thread, and try again where the system has none to give."""
+    while thread.ident is None:
+        yield thread.start
 
 
 def _noticed(changes: "queue.SimpleQueue[set[str]]") -> set[str]:

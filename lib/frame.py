@@ -68,7 +68,8 @@ class Known:
     store: Store
     version: int = 0
     sessions: dict[str, SessionRow] = field(default_factory=dict)
-    evidence: dict[str, dict[str, Evidence]] = field(default_factory=dict)
+    evidence: dict[str, dict[tuple[str, str], Evidence]] = field(default_factory=dict)
+    """Session key to source and machine to what is claimed there."""
     usage: dict[str, list[PricedUsage]] = field(default_factory=dict)
     family: Family = field(default_factory=Family)
     actions: dict[str, list[Action]] = field(default_factory=dict)
@@ -144,7 +145,8 @@ class Known:
     def _load(self, since: int) -> set[str]:
         changed: set[str] = set()
         for claim in self.store.evidence(since):
-            self.evidence.setdefault(claim.session_key, {})[claim.source] = claim
+            by_place = self.evidence.setdefault(claim.session_key, {})
+            by_place[claim.source, claim.machine] = claim
             changed.add(claim.session_key)
         moved = self.store.sessions(since)
         for row in moved:
@@ -232,6 +234,9 @@ class Known:
             **numbers(session, usage, below),
             **control(session, state, lately, session.machine in self.silent),
         }
+        last = session.last_activity_at
+        if not status.stays_dismissed(session.dismissed_at, state, row["section"], last):
+            row["dismissed_at"] = None
         row |= columns(session, state, self.servers, twin, row["requests"])
         row["parent_key"] = self.twins.server_of.get(key, session.parent_key)
         self.rows[key] = row
@@ -323,7 +328,9 @@ def relatives(store: Store, key: str, now: int) -> dict[str, list[str]]:
 
     `Part of`: the session that started a subagent; `Forked from`, `Forks`, `Subagents`.
     """
-    sessions = _refreshed(store, now).sessions
+    found = _refreshed(store, now)
+    with found.lock:
+        sessions = dict(found.sessions)
     own = sessions.get(key)
     if own is None:
         return {}

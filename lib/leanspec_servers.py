@@ -39,7 +39,8 @@ class Servers:
         self._config = config
         self._environ = environ
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="leanspec-servers", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="leanspec-servers", daemon=True)
+        """To be started once."""
         self._lock = threading.Lock()
         self._settings: dict[str, ServerSetting] = {}
         self._pollers: dict[str, Poller] = {}
@@ -49,15 +50,11 @@ class Servers:
         self._saved_at = float("-inf")
         self._owners: dict[str, str] = {}
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
     def close(self) -> None:
         """End; what runs on the servers is from now on nothing that we know of."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self.thread.is_alive():
+            self.thread.join()
 
     def soon(self, url: str) -> None:
         """Ask a server at once: somebody has changed something there."""
@@ -79,6 +76,8 @@ class Servers:
                 self._save()
             except StoreError as error:
                 log.warning("LeanSpec servers: %s", error)
+            except Exception:
+                log.exception("LeanSpec servers")
             self._stopping.wait(LOOK_SECONDS)
         self._end(list(self._pollers))
         if self._streams is not None:

@@ -14,11 +14,14 @@ import msgspec
 from lib import processes
 from lib.model import Evidence, Process, Session
 from lib.readers.base import Reader
+from lib.status import strongest
 
 log = logging.getLogger(__name__)
 
 CONFIRM_MS = 1_000
 """How long a doubtful change must last."""
+_WATCHED_MS = 60_000
+"""What went since a look so long ago went at a time that nobody knows."""
 CLOCK_SLACK_MS = 2_000
 """How far the start of a process as the kernel tells it and a record's own time may be apart."""
 PROCESS_TABLE = "process-table"
@@ -41,6 +44,7 @@ class Observer:
         self._machine = machine
         self._claims: dict[str, dict[str, Evidence]] = {}
         self._doubtful: dict[_Key, int] = {}
+        self._looked_at = 0
         self.errors: dict[str, str] = {}
         """Agent to why its live sources could not be asked, at the last try."""
         self.remember(claim for claim in known if claim.machine == machine)
@@ -71,13 +75,17 @@ class Observer:
             self.errors.pop(reader.AGENT, None)
             for claim in claims:
                 claim.machine, claim.observed_at = self._machine, now
-                seen[claim.session_key, claim.source] = claim
+                key = (claim.session_key, claim.source)
+                # What a process that is gone left behind may name the session too.
+                seen[key] = strongest(filter(None, (seen.get(key), claim))) or claim
         news = [claim for key, claim in seen.items() if self._is_news(key, claim, now)]
+        ended_at = now if 0 <= now - self._looked_at <= _WATCHED_MS else None
+        self._looked_at = now
         return news + [
-            _dead(claim, now)
+            _dead(claim, now, ended_at)
             for by_source in self._claims.values()
             for claim in by_source.values()
-            if claim.agent in asked and self._is_gone(claim, seen, now)
+            if self._is_gone(claim, seen, now, may_be_silent=claim.agent not in asked)
         ]
 
     def judge_unannounced(self, sessions: Iterable[Session], now: int) -> list[Evidence]:
@@ -145,13 +153,17 @@ class Observer:
         self._doubtful.pop(key, None)
         return msgspec.structs.replace(known, observed_at=claim.observed_at) != claim
 
-    def _is_gone(self, claim: Evidence, seen: Mapping[_Key, Evidence], now: int) -> bool:
+    def _is_gone(
+        self, claim: Evidence, seen: Mapping[_Key, Evidence], now: int, *, may_be_silent: bool
+    ) -> bool:
         key = (claim.session_key, claim.source)
         if key in seen or claim.process == "dead" or claim.source == PROCESS_TABLE:
             return False
+        if may_be_silent and (claim.pid is None or claim.process == "unknown"):
+            return False
         process = processes.look(claim.pid) if claim.pid is not None else None
         lives = process is not None and process.started == claim.process_started
-        if lives and not self._confirmed(key, now):
+        if lives and (may_be_silent or not self._confirmed(key, now)):
             return False
         self._doubtful.pop(key, None)
         return True
@@ -164,9 +176,9 @@ class Observer:
         return now - first >= CONFIRM_MS
 
 
-def _dead(claim: Evidence, now: int) -> Evidence:
+def _dead(claim: Evidence, now: int, ended_at: int | None) -> Evidence:
     return msgspec.structs.replace(
-        claim, process="dead", turn=None, detail=None, observed_at=now, since=now
+        claim, process="dead", turn=None, detail=None, observed_at=now, since=ended_at
     )
 
 

@@ -38,6 +38,7 @@ ErrorClass = Literal[
     "test",
     "permission",
     "context_overflow",
+    "own_limit",
     "killed",
     "timeout",
     "crash",

@@ -7,12 +7,14 @@ of `/proc/<pid>/stat` (clock ticks since boot), the same text that Claude Code w
 
 import os
 import sys
+import time
 from functools import lru_cache
 from typing import NamedTuple
 
 import psutil
 
 _FIRST_WORDS = 4
+_CLOCK_SECONDS = 60
 _LINUX = sys.platform.startswith("linux")
 
 
@@ -48,12 +50,14 @@ def _look_in_proc(pid: int) -> ProcessFact | None:
     state, ppid, start_ticks = fields[0], int(fields[1]), fields[19].decode()
     if state in (b"Z", b"X", b"x"):
         return None
-    created_ms = int((_boot_time() + int(start_ticks) / os.sysconf("SC_CLK_TCK")) * 1000)
+    booted = _boot_time(int(time.monotonic() // _CLOCK_SECONDS))
+    created_ms = int((booted + int(start_ticks) / os.sysconf("SC_CLK_TCK")) * 1000)
     return ProcessFact(pid, start_ticks, created_ms, state in (b"T", b"t"), uid, ppid)
 
 
 @lru_cache(maxsize=1)
-def _boot_time() -> float:
+def _boot_time(minute: int) -> float:  # noqa: ARG001 - asked anew in each
+    """When the system started, by the clock as it goes now: setting the clock moves it."""
     return psutil.boot_time()
 
 

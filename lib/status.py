@@ -6,7 +6,7 @@ The age of a file decides nothing. What can't be known is `unknown`, with the re
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -75,7 +75,7 @@ def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
 
     See `evidence_for`: a subagent lives in its parent's process.
     """
-    claim = _strongest(evidence)
+    claim = strongest(evidence)
     if claim is not None and claim.session_key != session.key:
         # The parent's process speaks for its subagent; what the parent's turn does, does not.
         claim = msgspec.structs.replace(claim, turn=None, detail=None, since=None)
@@ -103,9 +103,12 @@ def derive(session: Session, evidence: Iterable[Evidence], now: int) -> Status:
 def evidence_for(
     session: Session,
     sessions: Mapping[str, Session],
-    evidence: Mapping[str, Mapping[str, Evidence]],
+    evidence: Mapping[str, Mapping[Any, Evidence]],
 ) -> list[Evidence]:
-    """The claims that speak for a session: its own, or for a subagent its nearest ancestor's."""
+    """The claims that speak for a session: its own, or for a subagent its nearest ancestor's.
+
+    `evidence`: session key to claims by where they come from.
+    """
     for _ in range(_DEEPEST):
         own = evidence.get(session.key)
         if own:
@@ -128,6 +131,12 @@ def section(status: Status, last_activity_at: int | None, now: int) -> Section:
     return "recent" if moment is not None and now - moment <= RECENT_MS else "older"
 
 
+def stays_dismissed(at: int | None, status: Status, stands_in: Section, last: int | None) -> bool:
+    """Whether a dismissal at `at` still hides a session: not what went on or ended anew since."""
+    ended_at = status.ended_at or last or 0
+    return at is not None and stands_in in ("recent", "older") and ended_at <= at
+
+
 def permitted(session: Session, status: Status) -> tuple[ActionKind, ...]:
     """What may be asked for now, most likely first. Of a state that is not known: nothing.
 
@@ -138,7 +147,8 @@ def permitted(session: Session, status: Status) -> tuple[ActionKind, ...]:
     return _PERMITTED[status.status]
 
 
-def _strongest(evidence: Iterable[Evidence]) -> Evidence | None:
+def strongest(evidence: Iterable[Evidence]) -> Evidence | None:
+    """The claim that counts where several are made of one session."""
     order = {"suspended": 0, "alive": 1, "dead": 2, "unknown": 3}
     return min(
         evidence,
@@ -197,6 +207,9 @@ def _live_turn(session: Session, claim: Evidence) -> tuple[Turn, str | None, str
         return "waiting", words or None, heard
     if claim.turn == "idle" and told in ("failed", "rate_limited"):
         return told, detail, "idle after an error"
+    if claim.turn == "idle" and told == "waiting":
+        # Claude Code 2.1.220 calls a session idle whose question nobody has answered.
+        return "waiting", detail, "its transcript ends with an open question"
     if claim.turn == "idle":
         return (
             "idle",

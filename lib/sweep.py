@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -155,12 +155,21 @@ class Tree:
             seen.add(identity)
             folder = known.get(path)
             if folder is None or folder.settled_ns != status.st_mtime_ns:
-                folder = self._listed(path, status.st_mtime_ns)
+                before, folder = folder, self._listed(path, status.st_mtime_ns)
+                if before is not None:
+                    self._forget(set(before.files).difference(folder.files))
             folders[path] = folder
             if folder.folders:
                 waiting.extend(folder.folders)
             if folder.files:
                 yield folder
+        for path in known.keys() - folders.keys():
+            self._forget(known[path].files)
+
+    def _forget(self, paths: Iterable[str]) -> None:
+        """What went may come back as it was, and is news then."""
+        for path in paths:
+            self._seen.pop(path, None)
 
     def _listed(self, path: str, mtime_ns: int) -> _Folder:
         folder = _Folder()

@@ -30,7 +30,7 @@ def config(tmp_path: Path) -> Settings:
 @pytest.fixture
 def followed(file_store: Store, config: Settings, tmp_path: Path) -> Generator[Servers]:
     following = Servers(file_store, config, {"HOME": str(tmp_path)})
-    following.start()
+    following.thread.start()
     yield following
     following.close()
 
@@ -102,7 +102,7 @@ def test_what_a_killed_daemon_left_running_is_unknown_when_nobody_follows_its_se
     file_store.write(Batch(sessions=[session], evidence=[claim]))
     file_store.save_servers("desk", [ServerRow(machine="desk", url=url, name="gone", state="ok")])
     following = Servers(file_store, config, {"HOME": str(tmp_path)})
-    following.start()
+    following.thread.start()
     wait_for(lambda: turns(file_store) == {"s": "unknown"}, lambda: turns(file_store))
     following.close()
 

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 LABEL: str = "Claude Code"
-VERSION: int = 3
+VERSION: int = 4
 PROGRAMS: frozenset[str] = frozenset({"claude", "claude.exe"})
 CANNOT_KNOW: Mapping[str, str] = {
     "background_requests_not_recorded": (

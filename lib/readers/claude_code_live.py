@@ -146,9 +146,12 @@ def _is_elsewhere(domain: object) -> bool:
     """Whether the pid counts on another machine or in another pid namespace than ours."""
     theirs = _DOMAIN.fullmatch(domain) if isinstance(domain, str) else None
     machine, namespace = _own_domain()
-    if theirs is None or machine is None or _NO_MACHINE.fullmatch(theirs[1]):
+    if theirs is None:
         return False
-    return theirs[1] != machine or (namespace is not None and theirs[2] != namespace)
+    # Many containers have no machine id; a namespace tells them apart all the same.
+    if namespace is not None and theirs[2] != namespace:
+        return True
+    return machine is not None and theirs[1] != machine and not _NO_MACHINE.fullmatch(theirs[1])
 
 
 @cache

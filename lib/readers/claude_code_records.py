@@ -142,6 +142,7 @@ class Record(msgspec.Struct, rename="camel", gc=False):
     turn_companion: Any = None
     origin: Any = None
     tool_use_result: Any = msgspec.Raw()
+    attachment: Any = msgspec.Raw()
     """Raw JSON, valid only while the line is being consumed; or a value, from the lenient path."""
     tool_denial_kind: Any = None
     interrupted_message_id: Any = None
@@ -171,6 +172,7 @@ class Record(msgspec.Struct, rename="camel", gc=False):
 
 class _TypedRecord(Record, rename="camel", gc=False):
     tool_use_result: msgspec.Raw = msgspec.Raw()
+    attachment: msgspec.Raw = msgspec.Raw()
 
 
 _decoder = msgspec.json.Decoder(_TypedRecord)
@@ -187,9 +189,8 @@ def decode_record(line: bytearray) -> Record:
         return _record_in(decode_object(bytes(line)))
 
 
-def tool_result_in(record: Record) -> dict[str, Any]:
-    """The record's `toolUseResult` if it is an object, else an empty one."""
-    value = record.tool_use_result
+def object_in(value: object) -> dict[str, Any]:
+    """A field that was left undecoded if it is an object, else an empty one."""
     if not isinstance(value, msgspec.Raw):
         return as_object(value)
     try:

@@ -43,3 +43,5 @@ class State(msgspec.Struct, omit_defaults=True):
     titles: dict[str, str] = {}
     """Titles by where they come from."""
     flags: set[str] = set()
+    budget_usd: float | None = None
+    """The `--max-budget-usd` that the newest process was started with."""

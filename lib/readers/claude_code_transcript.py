@@ -5,7 +5,7 @@ import msgspec
 from lib.model import FileState, Request, Session, owner_rank
 from lib.readers import drift
 from lib.readers.claude_code_known import RECORD_TYPES
-from lib.readers.claude_code_records import AGENT, Record, Usage, tool_result_in
+from lib.readers.claude_code_records import AGENT, Record, Usage, object_in
 from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import MATTERING_RESULTS
 from lib.readers.claude_code_turn import TurnState
@@ -79,8 +79,9 @@ class Transcript:
             self._observe(record, as_time(record.timestamp))
             self._nested(record)
         elif kind == "cost-state":
-            self._session.ended_cleanly = True
-            self._session.reported_cost_usd = as_money(record.total_cost_usd)
+            self._turn.end(as_money(record.total_cost_usd))
+        elif kind == "attachment" and not self._is_side(record):
+            self._turn.attachment(object_in(record.attachment))
         else:
             drift.check(self._file, "record type", kind, RECORD_TYPES)
             self._titles(record)
@@ -235,7 +236,7 @@ class Transcript:
     ) -> None:
         if pending.name not in MATTERING_RESULTS:
             return
-        result = tool_result_in(record)
+        result = object_in(record.tool_use_result)
         if pending.name == "WebSearch":
             self._count_searches(tool_use_id, as_count(result.get("searchCount")), at, pending)
             return

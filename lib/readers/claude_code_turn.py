@@ -6,6 +6,8 @@ also written on a trapped signal) a tool's result or an interruption line still 
 resume repairs a dangling tool call with an invented result.
 """
 
+from typing import Any
+
 from lib.model import SUBSCRIPTION, FileState, Turn
 from lib.readers import drift
 from lib.readers.claude_code_errors import error_class, names_plan_limit, reset_time
@@ -14,7 +16,7 @@ from lib.readers.claude_code_records import Block, Message, Record
 from lib.readers.claude_code_state import Pending, State
 from lib.readers.claude_code_tools import is_asking, todo_counts
 from lib.readers.claude_code_usage import repeated_word
-from lib.readers.values import as_count, as_object, as_text, as_word
+from lib.readers.values import as_count, as_money, as_object, as_text, as_word
 from lib.specs import note_touched
 
 _INTERRUPTED = "[Request interrupted by user"
@@ -141,6 +143,29 @@ class TurnState:
             self._session.resets_at = reset_time(text, (record.error,), at)
             if names_plan_limit(text):
                 self._state.flags.add(SUBSCRIPTION)
+
+    def attachment(self, attached: dict[str, Any]) -> None:
+        """What the CLI adds for the model; among it how much of its own limits is used up.
+
+        As 2.1.330 writes it with `--max-turns` and `--max-budget-usd`.
+        """
+        if attached.get("type") == "max_turns_reached":
+            limit = as_count(attached.get("maxTurns"))
+            self._reach(f"The limit of {limit or 'its'} turns was reached.")
+        elif attached.get("type") == "budget_usd":
+            self._state.budget_usd = as_money(attached.get("total"))
+
+    def end(self, cost_usd: float | None) -> None:
+        """The end mark: the process ends, or a signal told it to."""
+        session, budget = self._session, self._state.budget_usd
+        session.ended_cleanly = True
+        session.reported_cost_usd = cost_usd
+        if budget and cost_usd is not None and cost_usd >= budget and session.turn in _OPEN:
+            self._reach(f"The budget of ${budget:g} was spent.")
+
+    def _reach(self, words: str) -> None:
+        self._enter("failed")
+        self._session.error_class, self._session.error_message = "own_limit", words
 
     def system(self, record: Record, at: int | None) -> None:
         """A retry, the end of a turn, or a compaction."""
