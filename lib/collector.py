@@ -237,11 +237,11 @@ class Collector:
         moved_on = [one for one in batch.sessions if PROCESS_TABLE in known.get(one.key, ())]
         claims = [*claims, *self.observer.judge_unannounced(moved_on, now_ms())]
         batch.evidence = claims
-        facts = {
-            session.key: session
-            for session in batch.sessions
-            if _supersedes(session, self._sessions.get(session.key))
-        }
+        facts: dict[str, Session] = {}
+        for session in batch.sessions:
+            # A resumed or moved session may come from two files of one batch.
+            if _supersedes(session, facts.get(session.key) or self._sessions.get(session.key)):
+                facts[session.key] = session
         for claim in claims:
             if claim.session_key not in self._sessions and claim.session_key not in facts:
                 facts[claim.session_key] = announced(claim)

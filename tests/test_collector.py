@@ -199,3 +199,17 @@ def test_what_a_reader_does_not_know_is_logged_once_for_each_agent(
     assert len(said) == 1
     assert said[0].startswith("claude-code: unknown record type: telepathy, first in ")
     assert requests_of(store) == 2
+
+
+def test_of_two_files_of_a_session_in_one_batch_the_later_one_tells_what_happens(
+    store: Store, home: Path
+) -> None:
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    for folder in ("/home/dev/alpha", "/home/dev/beta"):
+        Claude(home, "s1", folder).prompt("hello").say("hi").exit()
+    Claude(home, "s1", "/home/dev/alpha").fail("API Error: 500", "api_error", 500, 50).exit()
+    collector.collect(collector.sweep())
+    [row] = store.sessions()
+    assert row.turn == "failed"
+    assert [event.kind for event in store.events()] == ["failed"]

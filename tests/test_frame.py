@@ -1,11 +1,13 @@
 """Rows of the sessions frame: loaded once, kept up, and adding up."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -318,3 +320,61 @@ def test_usage_of_a_removed_machine_is_gone(store: Store) -> None:
     assert len(load_usage(store, NOW)) == 1
     store.remove_machine("here")
     assert load_usage(store, NOW).empty
+
+
+def test_a_dismissal_ends_when_its_session_goes_on_and_the_next_end_is_news(store: Store) -> None:
+    store.write(Batch(sessions=[a_session("s1")]))
+    store.dismiss("claude-code:s1", at_ms(90))
+    assert row_of(store, "s1")["dismissed_at"] is not pd.NaT
+    claim = Evidence(
+        session_key="claude-code:s1",
+        source="claude-registry",
+        agent="claude-code",
+        session_id="s1",
+        machine="here",
+        process="alive",
+        turn="waiting",
+        pid=1,
+    )
+    store.write(Batch(evidence=[claim]))
+    row = row_of(store, "s1")
+    assert (row["status"], row["dismissed_at"]) == ("waiting", pd.NaT)
+    later = a_session("s1", last_activity_at=at_ms(120))
+    gone = msgspec.structs.replace(claim, process="dead", turn=None)
+    store.write(Batch(sessions=[later], evidence=[gone]))
+    row = row_of(store, "s1")
+    assert (row["section"], row["dismissed_at"]) == ("recent", pd.NaT)
+    store.dismiss("claude-code:s1", at_ms(130))
+    assert row_of(store, "s1")["dismissed_at"] == pd.Timestamp(at_ms(130), unit="ms", tz="UTC")
+
+
+def test_of_two_machines_that_see_a_session_the_one_that_sees_it_run_counts(store: Store) -> None:
+    seen = Evidence(
+        session_key="claude-code:s1",
+        source="claude-registry",
+        agent="claude-code",
+        session_id="s1",
+        machine="here",
+        process="alive",
+        turn="running",
+        pid=1,
+    )
+    elsewhere = msgspec.structs.replace(seen, machine="there", process="unknown", turn=None)
+    store.write(Batch(sessions=[a_session("s1", turn="running")], evidence=[seen, elsewhere]))
+    assert row_of(store, "s1")["status"] == "running"
+    store.write(Batch(evidence=[msgspec.structs.replace(elsewhere, since=NOW)]))
+    assert row_of(store, "s1")["status"] == "running"
+
+
+def test_relatives_are_found_while_others_load_sessions(store: Store) -> None:
+    def grow() -> None:
+        for number in range(150):
+            store.write(Batch(sessions=[a_session(f"n{number}")]))
+            load_sessions(store, NOW)
+
+    store.write(Batch(sessions=[a_session("s1"), a_session("s2", parent_key="claude-code:s1")]))
+    growing = threading.Thread(target=grow)
+    growing.start()
+    while growing.is_alive():
+        assert frame.relatives(store, "claude-code:s1", NOW) == {"Subagents": ["claude-code:s2"]}
+    growing.join()

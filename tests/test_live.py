@@ -189,3 +189,45 @@ def test_a_live_source_that_can_not_be_asked_leaves_unknown_and_not_dead() -> No
     del reader.live
     observe(observer, NOW)
     assert [claim.process for claim in observer.judge_unannounced([session], NOW)] == ["dead"]
+
+
+def test_when_a_process_went_is_known_only_where_it_was_watched() -> None:
+    reader = Told(a_claim())
+    watching = an_observer(reader)
+    observe(watching, NOW)
+    reader.claims = ()
+    [noticed] = watching.observe(NOW + 1_000)
+    assert (noticed.process, noticed.since) == ("dead", NOW + 1_000)
+    [found] = an_observer(Told(), a_claim(machine="here", since=NOW - 5)).observe(NOW)
+    assert (found.process, found.since) == ("dead", None)
+    observe(slow := an_observer(Told(a_claim())), NOW)
+    slow._readers = (Told(),)
+    assert [claim.since for claim in slow.observe(NOW + 3_600_000)] == [None]
+
+
+def test_a_process_that_goes_while_its_source_can_not_be_asked_is_dead(
+    agent: "subprocess.Popen[bytes]",
+) -> None:
+    fact = processes.look(agent.pid)
+    assert fact is not None
+    reader = Told(
+        a_claim(pid=agent.pid, process_started=fact.started),
+        a_claim(session_key="claude-code:elsewhere", process="unknown", turn=None, pid=1),
+    )
+    observer = an_observer(reader)
+    observe(observer, NOW)
+
+    def refuse(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:
+        raise PermissionError(13, "Permission denied")
+
+    reader.live = refuse
+    assert observe(observer, NOW + 10 * CONFIRM_MS) == []
+    agent.kill()
+    agent.wait()
+    assert observe(observer, NOW + 11 * CONFIRM_MS) == [("dead", None)]
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_of_two_claims_for_a_session_the_one_of_a_live_process_counts(turned: int) -> None:
+    claims = (a_claim(), a_claim(process="unknown", turn=None))
+    assert observe(an_observer(Told(*claims[::turned])), NOW) == [("alive", "running")]

@@ -233,3 +233,15 @@ def test_a_local_session_can_not_be_acted_upon() -> None:
     session = a_session(turn="running")
     for name in get_args(StatusName):
         assert permitted(session, derive(session, [], NOW)._replace(status=name)) == ()
+
+
+def test_an_open_question_waits_though_the_registry_calls_it_idle() -> None:
+    session = a_session(turn="waiting", turn_detail="Which database?")
+    state = derive(session, [a_claim(turn="idle")], NOW)
+    assert (state.status, state.activity) == ("waiting", "Which database?")
+
+
+def test_a_death_that_nobody_saw_is_dated_by_the_last_word() -> None:
+    session = a_session(turn="running")
+    assert derive(session, [a_claim("dead", since=NOW - 10)], NOW).ended_at == NOW - 10
+    assert derive(session, [a_claim("dead")], NOW).ended_at == session.last_activity_at

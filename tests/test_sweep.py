@@ -4,8 +4,10 @@ import os
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from lib.model import FileState
 from lib.readers import claude_code
 from lib.readers.base import Reader
 from lib.readers.values import path_name
@@ -163,3 +165,27 @@ def test_a_root_that_is_closed_to_us_is_unreadable_and_not_absent(
         assert names(tree) == set()
         assert tree.source("here", 1).state == "unreadable"
         assert tree.blind_spots() == [str(root)]
+
+
+@pytest.mark.parametrize("away", ["alpha/s1.jsonl", "alpha", "."])
+def test_what_went_and_came_back_as_it_was_is_looked_at_again(
+    root: Path, tmp_path: Path, away: str
+) -> None:
+    path = root / "alpha" / "s1.jsonl"
+    age(path, HOT_SECONDS + 60)
+    tree = Tree(READER, root)
+    [found] = tree.sweep(full=True, known={})
+    left = FileState(
+        path=path_name(path),
+        agent="claude-code",
+        size=found.status.st_size,
+        mtime_ns=found.status.st_mtime_ns,
+        inode=found.status.st_ino,
+        device=found.status.st_dev,
+    )
+    assert list(tree.sweep(full=True, known={left.path: left})) == []
+    (root / away).rename(tmp_path / "elsewhere")
+    assert list(tree.sweep(full=False, known={left.path: left})) == []
+    gone = {left.path: msgspec.structs.replace(left, gone=True)}
+    (tmp_path / "elsewhere").rename(root / away)
+    assert [Path(one.path) for one in tree.sweep(full=True, known=gone)] == [path]

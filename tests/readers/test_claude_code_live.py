@@ -140,13 +140,21 @@ def test_without_a_start_mark_the_start_time_decides(
 
 
 OTHER_MACHINE = "linux:0123456789abcdef0123456789abcdef:pid:[4026531836]"
-NO_MACHINE = "linux:00000000000000000000000000000000:pid:[4026531836]"
+NO_MACHINE = "linux:00000000000000000000000000000000:"
+HERE = os.readlink("/proc/self/ns/pid") if sys.platform.startswith("linux") else "pid:[1]"
 
 
 @pytest.mark.skipif(not Path("/etc/machine-id").exists(), reason="this machine has no id")
 @pytest.mark.parametrize(
     ("domain", "claims"),
-    [(OTHER_MACHINE, ["unknown"]), (NO_MACHINE, []), ("nonsense", []), (None, [])],
+    [
+        (OTHER_MACHINE, ["unknown"]),
+        (NO_MACHINE + HERE, []),
+        (NO_MACHINE + "pid:[7]", ["unknown"]),
+        ("linux::pid:[7]", ["unknown"]),
+        ("nonsense", []),
+        (None, []),
+    ],
 )
 def test_a_process_of_another_machine_is_unknown_here(
     tmp_path: Path, sleeper: subprocess.Popen[bytes], domain: str | None, claims: list[str]

@@ -287,3 +287,45 @@ def test_only_what_was_added_is_read_the_second_time(tmp_path: Path) -> None:
     ]
     assert (steps[1].state.records, steps[1].state.usage_records) == (3, 2)
     assert steps[1].state.session_key == KEY
+
+
+def attached(kind: str, second: float, **facts: Any) -> Json:
+    return conversation("attachment", second, attachment={"type": kind, **facts})
+
+
+def test_a_limit_of_turns_that_is_reached_is_a_failure(tmp_path: Path) -> None:
+    ended = session_of(
+        read_records(
+            tmp_path,
+            prompt("go"),
+            answer("m1", tool("t1", "Bash", command="ls"), stop="tool_use"),
+            result("t1", 2),
+            attached("max_turns_reached", 3, maxTurns=2, turnCount=3, exitCommitted=False),
+            COST_STATE,
+        )
+    )
+    assert (ended.turn, ended.error_class) == ("failed", "own_limit")
+    assert ended.error_message == "The limit of 2 turns was reached."
+    # What the CLI attaches is no act of anybody's.
+    assert ended.last_activity_at == ms(2)
+
+
+@pytest.mark.parametrize(
+    ("spent", "turn", "error_class"), [(0.1, "failed", "own_limit"), (0.09, "running", None)]
+)
+def test_a_budget_that_is_spent_in_mid_turn_is_a_failure(
+    tmp_path: Path, spent: float, turn: str, error_class: str | None
+) -> None:
+    call = answer("m1", tool("t1", "Bash", command="ls"), stop="tool_use")
+    budget = attached("budget_usd", 0, used=0, total=0.1, remaining=0.1)
+    end = {**COST_STATE, "totalCostUSD": spent}
+    ended = session_of(read_records(tmp_path, prompt("go"), budget, call, end))
+    assert (ended.turn, ended.error_class) == (turn, error_class)
+    answered = read_records(tmp_path, prompt("go"), budget, answer("m2"), end)
+    assert session_of(answered).turn == "idle"
+
+
+@pytest.mark.parametrize("odd", [None, "max_turns_reached", [1], {"type": ["max_turns_reached"]}])
+def test_an_attachment_of_another_shape_changes_nothing(tmp_path: Path, odd: object) -> None:
+    record = conversation("attachment", 1, attachment=odd)
+    assert turn_after(tmp_path, prompt("go"), record) == ("running", None)
