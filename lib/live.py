@@ -8,12 +8,13 @@ on to another session) the absence must last.
 
 import logging
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
 from lib import processes
 from lib.model import Evidence, Process, Session
-from lib.readers.base import Reader
+from lib.readers.base import Reader, ServingReader
 from lib.status import strongest
 
 log = logging.getLogger(__name__)
@@ -92,9 +93,9 @@ class Observer:
         """News of sessions whose processes no live source tells of.
 
         Of an agent's version that does not announce its process, by working folder: no process of
-        the agent has worked in the session's folder since its last word: it is dead; one has:
-        unknown, for it may be another session's. Of an agent whose live source could not be asked:
-        unknown. Only sessions in mid-turn are worth the look.
+        the agent has worked in the session's folder since its last word, nor a server that works
+        in any: it is dead; one has: unknown, for it may be another session's. Of an agent whose
+        live source could not be asked: unknown. Only sessions in mid-turn are worth the look.
         """
         doubtful = [
             session
@@ -110,6 +111,11 @@ class Observer:
         programs = {reader.AGENT: reader.PROGRAMS for reader in self._readers}
         agents = {session.agent for session in doubtful} & programs.keys()
         folders = {agent: processes.working_folders(programs[agent]) for agent in agents}
+        servers = {
+            reader.AGENT: processes.working_folders(reader.SERVERS)
+            for reader in self._readers
+            if reader.AGENT in agents and isinstance(reader, ServingReader)
+        }
         claims = [
             Evidence(
                 session_key=session.key,
@@ -118,7 +124,13 @@ class Observer:
                 session_id=session.session_id,
                 machine=self._machine,
                 observed_at=now,
-                process=self._judged(session, folders[session.agent]),
+                process=self._judged(
+                    session,
+                    [
+                        *folders[session.agent].get(session.project_path or "", ()),
+                        *chain(*servers.get(session.agent, {}).values()),
+                    ],
+                ),
             )
             for session in doubtful
             if session.agent in folders
@@ -130,14 +142,14 @@ class Observer:
             or known.process != claim.process
         ]
 
-    def _judged(self, session: Session, folders: Mapping[str, list[int]]) -> Process:
+    def _judged(self, session: Session, pids: Iterable[int]) -> Process:
         if session.agent in self.errors:
             return "unknown"
         if session.registered:
             return "dead"
         # A process that began after the session's last word can't be the one that said it.
         spoke = (session.last_activity_at or 0) + CLOCK_SLACK_MS
-        looks = (processes.look(pid) for pid in folders.get(session.project_path or "", ()))
+        looks = map(processes.look, pids)
         return "unknown" if any(fact and fact.created_ms <= spoke for fact in looks) else "dead"
 
     def _claim(self, session_key: str, source: str) -> Evidence | None:

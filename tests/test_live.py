@@ -1,6 +1,7 @@
 """News of live sources: at once where it matters, on a second look where it is doubtful."""
 
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class Told:
     VERSION: int = 1
     PROGRAMS = frozenset({"no-such-program"})
     CANNOT_KNOW: Mapping[str, str] = {}
+    SERVERS: frozenset[str] = frozenset()
 
     def __init__(self, *claims: Evidence) -> None:
         self.claims = claims
@@ -231,3 +233,24 @@ def test_a_process_that_goes_while_its_source_can_not_be_asked_is_dead(
 def test_of_two_claims_for_a_session_the_one_of_a_live_process_counts(turned: int) -> None:
     claims = (a_claim(), a_claim(process="unknown", turn=None))
     assert observe(an_observer(Told(*claims[::turned])), NOW) == [("alive", "running")]
+
+
+@pytest.mark.parametrize(
+    ("servers", "judged"), [(frozenset({"sleep"}), "unknown"), (frozenset({"nothing"}), "dead")]
+)
+def test_where_one_process_works_in_many_folders_none_is_taken_for_dead_while_it_lives(
+    agent: "subprocess.Popen[bytes]", servers: frozenset[str], judged: str
+) -> None:
+    assert processes.look(agent.pid) is not None
+    reader = Told()
+    reader.SERVERS = servers
+    session = Session(
+        key="a",
+        agent="claude-code",
+        session_id="a",
+        turn="running",
+        project_path="/home/dev/elsewhere",
+        last_activity_at=time.time_ns() // 10**6,
+    )
+    [claim] = an_observer(reader).judge_unannounced([session], NOW)
+    assert claim.process == judged

@@ -55,3 +55,11 @@ class SelectiveReader(Reader, Protocol):
         The others are never listed, and the root is looked at instead of watched.
         """
         ...
+
+
+@runtime_checkable
+class ServingReader(Reader, Protocol):
+    """A reader of an agent one process of which may work in any number of folders."""
+
+    SERVERS: frozenset[str]
+    """File names of the programs that do."""

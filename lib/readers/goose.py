@@ -15,6 +15,7 @@ AGENT: str = goose_session.AGENT
 LABEL: str = "Goose"
 VERSION: int = 4
 PROGRAMS = frozenset({"goose", "goosed"})
+SERVERS = frozenset({"goosed"})
 CANNOT_KNOW: Mapping[str, str] = {
     goose_session.AGGREGATE: "Calls of older versions are recorded as one sum: they count for the "
     "time the session began and the model it used last, and what came from the cache may not be "

@@ -18,6 +18,7 @@ AGENT: str = opencode_records.AGENT
 LABEL: str = "OpenCode"
 VERSION: int = 2
 PROGRAMS = frozenset({"opencode"})
+SERVERS = PROGRAMS
 CANNOT_KNOW: Mapping[str, str] = {
     opencode_session.HIDDEN_REQUESTS: "The request that makes a session's title is in no record.",
     opencode_session.UNFINISHED_STEP: "The tokens of a step are written when it ends with its "
