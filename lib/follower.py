@@ -49,14 +49,19 @@ class Follower:
         self._analysing = AnalyserProcess(store, config)
 
     def run(self) -> None:
-        """Scan, then keep up, until told to stop, and say goodbye."""
+        """Scan, then keep up, until told to stop, and say goodbye.
+
+        Raises StoreError when the store's file was removed or replaced: a new one begins anew.
+        """
         self._follow()
         self._close()
+        if self._store.is_replaced():
+            raise StoreError("The store's file was removed or replaced.")
 
     def _follow(self) -> None:
         """Whatever a round meets, the next one is tried."""
         rounds = self._rounds()
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._store.is_replaced():
             try:
                 next(rounds)()
                 self._row.last_error = "; ".join(self._collector.observer.errors.values()) or None
@@ -103,6 +108,7 @@ class Follower:
 
     def _close(self) -> None:
         """End the actions that are under way, leave the servers, and say goodbye in the store."""
+        self._stopping.set()
         self._analysing.close()
         if self._executing.is_alive():
             self._executing.join()

@@ -30,6 +30,15 @@ def make_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Tells a file from one that took its place later; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def switch_to_log(connection: sqlite3.Connection) -> None:
     """Have the file written by way of a log (WAL), so that reading and writing don't wait for each
     other. Raises sqlite3.OperationalError when others hold it for too long.

@@ -7,6 +7,7 @@ writers take turns, and a row carries the version of the transaction that change
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 
 from lib.model import DaemonRow, Event, Evidence, FileState, ServerRow, SourceRow
+from lib.sqlite_file import identity
 from lib.store_actions import Actions, retried
 from lib.store_budgets import Budgets, Plans
 from lib.store_engine import (
@@ -89,6 +91,9 @@ class Store:
         self.tool_calls = ToolCalls(engine)
         self.analyses = Analyses(engine)
         self._statements = statements(engine.dialect)
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._path = Path(file).absolute() if file else None
+        self._identity = identity(self._path) if self._path else None
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -109,6 +114,10 @@ class Store:
         """Close all connections."""
         self._kept.close()
         self._engine.dispose()
+
+    def is_replaced(self) -> bool:
+        """Whether the store's file was removed or replaced: what is written to it is lost."""
+        return self._path is not None and identity(self._path) != self._identity
 
     def version(self) -> int:
         """Moves with every visible change. Files, daemons, sources and servers don't move it."""

@@ -1,6 +1,7 @@
 """What a daemon does for as long as it lives, whatever the system refuses."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from lib import follower
 from lib.follower import Follower
 from lib.settings import Settings, settings
-from lib.store import Store
+from lib.store import Store, StoreError
 
 
 @pytest.fixture
@@ -58,3 +59,13 @@ def test_it_goes_on_where_the_system_refuses_a_thread(
     assert caplog.records[0].levelno == logging.ERROR
     assert "can't start new thread" in caplog.text
     assert [row.phase for row in store.daemons()] == ["stopped"]
+
+
+def test_it_ends_where_the_file_that_it_writes_to_is_no_longer_the_store(
+    store: Store, config: Settings
+) -> None:
+    stopping = threading.Event()
+    daemon = Follower(store, config, stopping)
+    threading.Timer(0.5, os.remove, [config.data_folder / "quarterdeck.db"]).start()
+    with pytest.raises(StoreError, match="removed or replaced"):
+        daemon.run()

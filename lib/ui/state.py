@@ -31,9 +31,13 @@ def freeze_startup_objects() -> int:
     return gc.get_freeze_count()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(
+    show_spinner=False,
+    validate=lambda store: not store.is_replaced(),
+    on_release=Store.close,
+)
 def open_store() -> Store:
-    """The one store of this server. Raises StoreError."""
+    """The one store of this server; a new one where its file was replaced. Raises StoreError."""
     return Store.open(settings().store_url)
 
 

@@ -97,7 +97,9 @@ def test_a_choice_stays_when_its_count_moves(store: Store) -> None:
     app = run(tool=["codex"])
     choice = next(one for one in app.multiselect if one.label == "Tool")
     assert choice.value == ["codex"]
-    store.dismiss(next(row.key for row in store.sessions() if row.agent == "codex"), now_ms())
+    rows = state.sessions_frame(store)
+    ended = rows[(rows["agent"] == "codex") & (rows["section"] == "recent")]
+    store.dismiss(ended["key"].iloc[0], now_ms())
     app.run()
     assert options(app, "Tool")[1] == "Codex (2)"
     assert next(one for one in app.multiselect if one.label == "Tool").value == ["codex"]
@@ -269,3 +271,16 @@ def test_a_public_board_shows_no_transcript(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setenv(PUBLIC_VARIABLE, "1")
     app = run("pages/session.py", session=[key])
     assert "to the person at this machine only" in said(app)
+
+
+def test_a_store_whose_file_was_replaced_is_opened_anew(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.write(store, now_ms())
+    assert state.open_store().sessions()
+    assert state.open_store() is state.open_store()
+    store.close()
+    for path in tmp_path.glob("store.db*"):
+        path.unlink()
+    assert state.open_store().sessions() == []
+    assert not state.open_store().is_replaced()
