@@ -48,6 +48,19 @@ def a_session(name: str, **facts: Any) -> Session:
     return Session(**(known | facts))
 
 
+def a_claim(session: str, **facts: Any) -> Evidence:
+    known: dict[str, Any] = {
+        "session_key": f"claude-code:{session}",
+        "source": "claude-registry",
+        "agent": "claude-code",
+        "session_id": session,
+        "machine": "here",
+        "process": "alive",
+        "pid": 1,
+    }
+    return Evidence(**(known | facts))
+
+
 def a_call(session: str, number: int = 1, **facts: Any) -> Request:
     key = f"claude-code:{session}"
     known: dict[str, Any] = {
@@ -326,16 +339,7 @@ def test_a_dismissal_ends_when_its_session_goes_on_and_the_next_end_is_news(stor
     store.write(Batch(sessions=[a_session("s1")]))
     store.dismiss("claude-code:s1", at_ms(90))
     assert row_of(store, "s1")["dismissed_at"] is not pd.NaT
-    claim = Evidence(
-        session_key="claude-code:s1",
-        source="claude-registry",
-        agent="claude-code",
-        session_id="s1",
-        machine="here",
-        process="alive",
-        turn="waiting",
-        pid=1,
-    )
+    claim = a_claim("s1", turn="waiting")
     store.write(Batch(evidence=[claim]))
     row = row_of(store, "s1")
     assert (row["status"], row["dismissed_at"]) == ("waiting", pd.NaT)
@@ -349,16 +353,7 @@ def test_a_dismissal_ends_when_its_session_goes_on_and_the_next_end_is_news(stor
 
 
 def test_of_two_machines_that_see_a_session_the_one_that_sees_it_run_counts(store: Store) -> None:
-    seen = Evidence(
-        session_key="claude-code:s1",
-        source="claude-registry",
-        agent="claude-code",
-        session_id="s1",
-        machine="here",
-        process="alive",
-        turn="running",
-        pid=1,
-    )
+    seen = a_claim("s1", turn="running")
     elsewhere = msgspec.structs.replace(seen, machine="there", process="unknown", turn=None)
     store.write(Batch(sessions=[a_session("s1", turn="running")], evidence=[seen, elsewhere]))
     assert row_of(store, "s1")["status"] == "running"
