@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 import pandas as pd
 
-from lib import pricing, status
+from lib import heard, pricing, status
 from lib.asked import SHOWN_MS, asked, control
 from lib.doing import doing, due_at
 from lib.figures import (
@@ -54,8 +54,6 @@ __all__ = [
     "today_totals",
 ]
 
-SILENT_MS = 120_000
-"""A machine whose daemon has not beaten for so long: what is alive there is unknown."""
 MOST_DAYS = 40
 """Of which sums are kept: one for each time zone of the viewers."""
 SILENT_SOURCE = "a daemon that no longer looks"
@@ -179,8 +177,8 @@ class Known:
 
     def _listen(self, now: int) -> None:
         """Note which daemons fell silent or spoke again, and remake the rows of their machines."""
-        daemons = self.store.daemons()
-        silent = frozenset(row.machine for row in daemons if now - row.beat_at > SILENT_MS)
+        daemons = heard.daemons(self.store, now)
+        silent = frozenset(row.machine for row in daemons if now - row.beat_at > heard.SILENT_MS)
         moved = silent ^ self.silent
         self.silent = silent
         known = self.servers

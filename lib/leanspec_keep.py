@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lib import status
+from lib import heard, status
 from lib.leanspec_answers import ServerSession
 from lib.leanspec_facts import (
     DELETED,
@@ -26,7 +26,6 @@ from lib.store import Batch, Store
 
 FOREIGN_MS = 60_000
 """How long another machine's session is left alone before its machine is looked at again."""
-SILENT_DAEMON_MS = 120_000
 
 
 class Seen(NamedTuple):
@@ -120,8 +119,8 @@ class Kept:
             machines = self._store.machines_of(asked)
             listening = {
                 row.machine
-                for row in self._store.daemons()
-                if now - row.beat_at < SILENT_DAEMON_MS and row.phase != "stopped"
+                for row in heard.daemons(self._store, now)
+                if now - row.beat_at < heard.SILENT_MS and row.phase != "stopped"
             } - {self._machine}
             for key in asked:
                 self._foreign.pop(key, None)

@@ -8,7 +8,7 @@ from lib.ui import machines, state
 shared = state.shared()
 store = shared.store
 st.title("Machines")
-machines.daemons(store.daemons())
+machines.daemons(store)
 machines.sources(store.sources())
 machines.servers(store.servers(), with_addresses=shared.access.level == "act")
 machines.records(store.counts(without=samples.MACHINE))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import frame
+from lib import frame, heard
 from lib.figures import Figures
 from lib.frame import load_sessions, load_usage, today_totals
 from lib.model import NO_LOCAL_TOKENS, DaemonRow, Evidence, Request, Session, owner_rank
@@ -168,7 +168,7 @@ def test_what_nobody_looks_at_is_unknown_and_not_running(store: Store) -> None:
     store.write(Batch(sessions=[a_session("s1", turn="running")], evidence=[claim]))
     store.save_daemon(DaemonRow(machine="here", pid=1, started_at=NOW, beat_at=NOW))
     assert row_of(store, "s1")["status"] == "running"
-    later = NOW + frame.SILENT_MS + 1
+    later = NOW + heard.SILENT_MS + 1
     assert row_of(store, "s1", later)["status"] == "unknown"
     assert "no longer looks" in row_of(store, "s1", later)["reason"]
     store.save_daemon(DaemonRow(machine="here", pid=1, started_at=NOW, beat_at=later))

@@ -2,9 +2,10 @@
 
 import pytest
 
+from lib.heard import SILENT_MS
 from lib.leanspec_answers import ServerSession
 from lib.leanspec_facts import Origin
-from lib.leanspec_keep import FOREIGN_MS, SILENT_DAEMON_MS, Kept
+from lib.leanspec_keep import FOREIGN_MS, Kept
 from lib.model import DaemonRow
 from lib.store import Batch, Store, StoreError
 
@@ -83,7 +84,7 @@ def test_a_session_is_taken_over_from_a_machine_that_fell_silent(
 ) -> None:
     beat(file_store, "laptop", NOW, phase)
     take(kept(file_store, "laptop"), told(), machine="laptop")
-    later = NOW + SILENT_DAEMON_MS + 1
+    later = NOW + SILENT_MS + 1
     take(kept(file_store), told(), now=later)
     assert machine_of(file_store) == "desk"
 

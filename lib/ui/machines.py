@@ -6,21 +6,25 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lib import samples
+from lib import heard, samples
 from lib.model import DaemonRow, ServerRow, SourceRow
 from lib.quality import COPIES
 from lib.readers import LABELS
-from lib.store import Counts, FileRow
+from lib.store import Counts, FileRow, Store
 from lib.ui import state
 from lib.ui.servers import STATES as SERVER_STATES
+from lib.ui.servers import lasted
 
 PATH_WIDTH = 330
+NOTED_CLOCK_MS = 10_000
+"""A clock that is off by less is called right: by so much a look may come late."""
 
 
-def daemons(rows: Sequence[DaemonRow]) -> None:
+def daemons(store: Store) -> None:
     """Who collects, and whether it lives."""
     st.subheader("Daemons")
     moment = state.now_ms()
+    rows = heard.daemons(store, moment)
     real = [row for row in rows if row.machine != samples.MACHINE]
     if not real:
         st.info("No daemon has reported yet.")
@@ -32,6 +36,7 @@ def daemons(rows: Sequence[DaemonRow]) -> None:
             "Process": [row.pid for row in real],
             "Since": _times([row.started_at for row in real]),
             "Last beat": _times([row.beat_at for row in real]),
+            "Clock": [_clock(heard.ahead_ms(store, row.machine)) for row in real],
             "Files read": [f"{row.files_done:,} of {row.files_total:,}" for row in real],
             "Last error": [row.last_error or "" for row in real],
         }
@@ -142,6 +147,12 @@ def _state(row: DaemonRow, moment: int) -> str:
     if row.phase == "stopped":
         return "⏹️ stopped"
     return "❔ silent" if state.is_stale(row, moment) else f"🟢 {row.phase}"
+
+
+def _clock(ahead_ms: int) -> str:
+    if abs(ahead_ms) < NOTED_CLOCK_MS:
+        return "right"
+    return f"⚠️ {lasted(abs(ahead_ms))} {'ahead' if ahead_ms > 0 else 'behind'}"
 
 
 def _times(values: Sequence[int | None]) -> "pd.Series[pd.Timestamp]":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from lib import samples, sections
+from lib import heard, samples, sections
 from lib.filters import Filters
 from lib.model import DaemonRow, SourceRow
 from lib.readers import LABELS
@@ -34,7 +34,7 @@ def show(shared: Shared, frame: pd.DataFrame, shown: int) -> None:
     """
     store, may_act = shared.store, shared.access.level == "act"
     moment = state.now_ms()
-    daemons, sources = store.daemons(), store.sources()
+    daemons, sources = heard.daemons(store, moment), store.sources()
     machine = settings().machine
     scan = state.scan(daemons, machine, moment)
     top = sections.top_level(frame)

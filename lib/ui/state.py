@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 import streamlit as st
 
-from lib import daemon
+from lib import daemon, heard
 from lib.filters import Filters
 from lib.frame import load_sessions
 from lib.model import DaemonRow
@@ -152,5 +152,6 @@ def is_stale(row: DaemonRow, moment: int) -> bool:
 def is_settled(store: Store) -> bool:
     """Whether this machine's daemon has read everything once."""
     machine = settings().machine
-    rows = [row for row in store.daemons() if row.machine == machine]
-    return bool(rows) and not scan(rows, machine, now_ms()).under_way
+    moment = now_ms()
+    rows = [row for row in heard.daemons(store, moment) if row.machine == machine]
+    return bool(rows) and not scan(rows, machine, moment).under_way

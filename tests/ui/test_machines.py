@@ -1,4 +1,4 @@
-"""LeanSpec servers on the Machines page."""
+"""Daemons and LeanSpec servers on the Machines page."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lib import samples
-from lib.model import ServerRow
+from lib.model import DaemonRow, ServerRow
 from lib.store import Store
-from lib.ui import access
+from lib.ui import access, state
 from tests.ui import pages
 from tests.ui.pages import said
 
@@ -39,6 +39,16 @@ def test_the_servers_of_all_machines_are_shown_as_their_daemons_found_them(store
     assert pd.isna(table["Last answer"][0])
     assert pd.isna(table["Next try"][1])
     assert table["Next try"][0] == pd.Timestamp(1, unit="s", tz="UTC")
+
+
+def test_a_machine_whose_clock_is_wrong_is_told_with_by_how_much(store: Store) -> None:
+    moment = state.now_ms()
+    for machine, beat in (("a", moment), ("b", moment + 7_500_000)):
+        store.save_daemon(DaemonRow(machine=machine, pid=1, started_at=1, beat_at=beat))
+    table = next(one.value for one in pages.run(PAGE).dataframe if "Clock" in one.value)
+    (right, wrong) = table["Clock"]
+    assert right == "right"
+    assert wrong.startswith("⚠️ 2h 04m ahead")
 
 
 def test_a_public_board_tells_no_addresses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
