@@ -25,6 +25,10 @@ LOOK_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
 FULL_SWEEP_SECONDS = 60.0
 RETRY_SECONDS = 5.0
+NAMESAKE = (
+    "Another computer writes to this store under the same name, and each overwrites what the other "
+    "says. Give one of them another QUARTERDECK_MACHINE."
+)
 
 
 class Follower:
@@ -47,6 +51,7 @@ class Follower:
         self._collector = self._scan.collector
         self._row = self._scan.row
         self._analysing = AnalyserProcess(store, config)
+        self._has_namesake = False
 
     def run(self) -> None:
         """Scan, then keep up, until told to stop, and say goodbye.
@@ -64,7 +69,8 @@ class Follower:
         while not self._stopping.is_set() and not self._store.is_replaced():
             try:
                 next(rounds)()
-                self._row.last_error = "; ".join(self._collector.observer.errors.values()) or None
+                errors = [*self._collector.observer.errors.values(), *self._namesake()]
+                self._row.last_error = "; ".join(errors) or None
                 self._scan.beat()
             except StoreError as error:
                 self._failed(str(error))
@@ -94,6 +100,20 @@ class Follower:
                 yield partial(self._sweep, noticed, full=False)
             else:
                 yield partial(self._look, noticed)
+
+    def _namesake(self) -> list[str]:
+        """What to say where a daemon of another computer writes under this machine's name.
+
+        On one computer there is never a second one, and so the row can only be another's there.
+        """
+        if self._scan.is_beat_due():
+            own = (self._row.pid, self._row.process_started, self._row.started_at)
+            self._has_namesake = any(
+                (row.pid, row.process_started, row.started_at) != own
+                for row in self._store.daemons()
+                if row.machine == self._row.machine
+            )
+        return [NAMESAKE] if self._has_namesake else []
 
     def _look(self, noticed: set[str]) -> None:
         self._collector.collect(self._collector.look_at(noticed))

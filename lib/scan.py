@@ -48,11 +48,14 @@ class Scan:
 
     def beat(self, force: bool = False) -> None:
         """Say in the store that this process lives: once in a while, or now."""
-        now = time.monotonic()
-        if force or now - self._beaten >= BEAT_SECONDS:
+        if force or self.is_beat_due():
             self.row.beat_at = now_ms()
             self._store.save_daemon(self.row)
-            self._beaten = now
+            self._beaten = time.monotonic()
+
+    def is_beat_due(self) -> bool:
+        """Whether the next `beat` writes."""
+        return time.monotonic() - self._beaten >= BEAT_SECONDS
 
     def close(self) -> None:
         """Say goodbye in the store."""

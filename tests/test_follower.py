@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import follower
+from lib import follower, scan
 from lib.follower import Follower
+from lib.model import DaemonRow
 from lib.settings import Settings, settings
 from lib.store import Store, StoreError
 
@@ -59,6 +60,34 @@ def test_it_goes_on_where_the_system_refuses_a_thread(
     assert caplog.records[0].levelno == logging.ERROR
     assert "can't start new thread" in caplog.text
     assert [row.phase for row in store.daemons()] == ["stopped"]
+
+
+def test_two_computers_of_one_name_are_told_until_one_has_another(
+    store: Store, config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.02)
+    stopping = threading.Event()
+    following = threading.Thread(target=Follower(store, config, stopping).run)
+    following.start()
+    other = DaemonRow(machine=config.machine, pid=7, started_at=1, beat_at=1)
+
+    def until_told(error: str | None, *, by_another: bool) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            assert time.monotonic() < deadline
+            if by_another:
+                store.save_daemon(other)
+            time.sleep(0.07)
+            (row,) = store.daemons()
+            if row.pid == os.getpid() and row.phase == "watching" and row.last_error == error:
+                return
+
+    until_told(None, by_another=False)
+    until_told(follower.NAMESAKE, by_another=True)
+    until_told(None, by_another=False)
+    stopping.set()
+    following.join()
 
 
 def test_it_ends_where_the_file_that_it_writes_to_is_no_longer_the_store(
