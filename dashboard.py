@@ -8,7 +8,7 @@ import streamlit as st
 
 from lib.sections import running_count
 from lib.store import StoreError
-from lib.ui import access, notices, sidebar, state
+from lib.ui import access, address, notices, sidebar, state
 
 state.freeze_startup_objects()
 st.set_page_config(page_title="Quarterdeck", page_icon="🛰️", layout="wide")
@@ -61,6 +61,7 @@ page = st.navigation(
     ]
 )
 st.set_page_config(page_title=f"({running}) AI Sessions" if running else "AI Sessions")
+address.follow(page.url_path)
 with st.sidebar:
     if page.url_path in ("launch", "machines", "quality", "settings", "actions"):
         chosen = sidebar.kept_filters()

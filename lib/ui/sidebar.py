@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit_autorefresh import st_autorefresh
 
 from lib import filters
@@ -18,6 +17,7 @@ from lib.failures import Signature, group_name
 from lib.filters import FACETS, NONE, Facet, Filters
 from lib.health import CONCERNS
 from lib.per_frame import PerFrame, once_per_frame
+from lib.ui import address
 from lib.ui.state import now
 
 INTERVALS: dict[int, str] = {
@@ -144,7 +144,6 @@ def refresh_bar() -> int:
 
 def _read_address(frame: pd.DataFrame, page: str, settled: bool) -> None:
     """Set the widgets from the address where it, not the widgets, was what the viewer changed."""
-    context = get_script_run_ctx()
     query = {
         name: st.query_params.get_all(name)
         for name in filters.PARAMETERS
@@ -153,7 +152,7 @@ def _read_address(frame: pd.DataFrame, page: str, settled: bool) -> None:
     arrived = _PAGE not in st.session_state
     moved = st.session_state.get(_PAGE) != page
     st.session_state[_PAGE] = page
-    went_back = context is not None and context.is_history_navigation
+    went_back = address.went_back(filters.PARAMETERS)
     if arrived or (query and (moved or went_back)) or (went_back and not moved):
         known: dict[Facet, list[str]] = {}
         if settled:
@@ -187,12 +186,7 @@ def _chosen() -> Filters:
 def _write_address(chosen: Filters) -> None:
     query = filters.to_query(chosen)
     for name in filters.PARAMETERS:
-        wanted = query.get(name, [])
-        if st.query_params.get_all(name) != wanted:
-            if wanted:
-                st.query_params[name] = wanted
-            else:
-                del st.query_params[name]
+        address.write(name, query.get(name, []))
 
 
 def _take_labels_for_values(frame: pd.DataFrame, facet: Facet, names: Mapping[str, str]) -> None:

@@ -98,6 +98,7 @@ def test_a_pivot_is_chosen_linked_and_exported_as_shown(home: Path, app: App, pa
     expect(shown.get_by_role("button", name="CSV", exact=True)).to_be_visible(timeout=SOON)
     choose(page, shown.get_by_role("combobox", name="Columns"), "Tool")
     expect(page).to_have_url(re.compile("columns=Tool"))
+    expect(shown.locator("th", has_text="Claude Code")).to_be_attached(timeout=SOON)
 
     def downloaded(kind: str) -> bytes:
         with page.expect_download() as download:
