@@ -66,19 +66,22 @@ class Observer:
         asked: set[str] = set()
         for reader in self._readers:
             try:
-                claims = list(reader.live(self._environ, now))
+                for claim in reader.live(self._environ, now):
+                    claim.machine, claim.observed_at = self._machine, now
+                    key = (claim.session_key, claim.source)
+                    # What a process that is gone left behind may name the session too.
+                    seen[key] = strongest(filter(None, (seen.get(key), claim))) or claim
             except Exception as error:
-                # What one agent's files do to its reader must not blind us to the others.
-                self.errors[reader.AGENT] = f"{type(error).__name__}: {error}"
-                log.exception("live sessions of %s", reader.LABEL)
-                continue
-            asked.add(reader.AGENT)
-            self.errors.pop(reader.AGENT, None)
-            for claim in claims:
-                claim.machine, claim.observed_at = self._machine, now
-                key = (claim.session_key, claim.source)
-                # What a process that is gone left behind may name the session too.
-                seen[key] = strongest(filter(None, (seen.get(key), claim))) or claim
+                # What one agent's files do to its reader must not blind us to the others, nor to
+                # what it told before.
+                problem = f"{type(error).__name__}: {error}"
+                # Once per cause: a look comes every second.
+                if self.errors.get(reader.AGENT) != problem:
+                    log.exception("live sessions of %s", reader.LABEL)
+                self.errors[reader.AGENT] = problem
+            else:
+                asked.add(reader.AGENT)
+                self.errors.pop(reader.AGENT, None)
         news = [claim for key, claim in seen.items() if self._is_news(key, claim, now)]
         ended_at = now if 0 <= now - self._looked_at <= _WATCHED_MS else None
         self._looked_at = now

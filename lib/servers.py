@@ -17,7 +17,6 @@ import contextlib
 import fcntl
 import os
 import re
-import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Generator, Mapping
@@ -30,6 +29,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lib.plain_file import open_plain
 from lib.settings import PROJECT_FOLDER, Settings
 
 SERVERS_VARIABLE = "QUARTERDECK_LEANSPEC_SERVERS"
@@ -267,9 +267,7 @@ def _json(content: bytes, kind: type[Value]) -> Value:
 def _content(path: Path) -> bytes | None:
     """The content of a file, None when there is none. Raises ValueError."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ValueError("This is no file.")
+        with open_plain(path) as file:
             content = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
         return None

@@ -48,6 +48,16 @@ def test_nothing_imports_a_page(path: Path) -> None:
     assert not {name for name in imported if name.split(".")[0] in {"pages", "dashboard"}}
 
 
+@pytest.mark.parametrize("path", sorted((TOP / "lib/readers").glob("*.py")), ids=name_of)
+def test_a_reader_opens_an_agents_files_only_where_no_pipe_can_make_it_wait(path: Path) -> None:
+    opened = [
+        ast.unparse(call.args[0])
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("open", "os.open")
+    ]
+    assert not [place for place in opened if not place.startswith("f'/proc/")]
+
+
 def test_everything_but_the_page_runs_without_streamlit() -> None:
     command = [sys.executable, "-c", IMPORTED_WITHOUT_STREAMLIT]
     result = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)

@@ -193,6 +193,21 @@ def test_a_live_source_that_can_not_be_asked_leaves_unknown_and_not_dead() -> No
     assert [claim.process for claim in observer.judge_unannounced([session], NOW)] == ["dead"]
 
 
+def test_what_a_live_source_told_before_it_failed_counts(caplog: pytest.LogCaptureFixture) -> None:
+    reader = Told()
+    observer = an_observer(reader)
+
+    def tell_and_fail(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:
+        yield a_claim()
+        raise PermissionError(13, "Permission denied")
+
+    reader.live = tell_and_fail
+    assert observe(observer, NOW) == [("alive", "running")]
+    assert observe(observer, NOW + 1_000) == []
+    assert list(observer.errors) == ["claude-code"]
+    assert len(caplog.records) == 1
+
+
 def test_when_a_process_went_is_known_only_where_it_was_watched() -> None:
     reader = Told(a_claim())
     watching = an_observer(reader)

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from lib.model import FileFacts, FileState, Session
+from lib.plain_file import open_plain
 from lib.readers.claude_code_known import look_at_fields
 from lib.readers.claude_code_live import config_folders, home_folder, live
 from lib.readers.claude_code_records import AGENT, decode_record
@@ -236,7 +237,7 @@ def _new_state(path: Path) -> State:
 def _read_subagent_title(path: Path, transcript: Transcript) -> None:
     """Name a subagent by the small file beside its transcript, where there is one."""
     try:
-        with open(path.with_name(path.stem + ".meta.json"), "rb") as file:
+        with open_plain(path.with_name(path.stem + ".meta.json")) as file:
             meta = decode_object(file.read(_MAXIMUM_META))
     except (OSError, Unreadable):
         return

@@ -16,6 +16,7 @@ from typing import Any
 
 from lib import processes
 from lib.model import Evidence, Turn
+from lib.plain_file import NotPlainError, open_plain
 from lib.processes import ProcessFact
 from lib.readers.claude_code_records import AGENT
 from lib.readers.values import (
@@ -62,26 +63,40 @@ def home_folder(environ: Mapping[str, str]) -> Path:
 def live(environ: Mapping[str, str], now: int) -> Iterator[Evidence]:
     """Every session with a live process, and those whose process can't be seen from here.
 
-    Raises OSError when a registry is there and can't be read: silence would look like death.
+    Raises OSError when a registry, or at the end when a file of one, is there and can't be read:
+    silence would look like death.
     """
+    problem: OSError | None = None
     for folder in config_folders(environ):
         try:
             names = os.listdir(folder / "sessions")
         except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names:
-            if _REGISTRY_FILE.fullmatch(name):
+            if not _REGISTRY_FILE.fullmatch(name):
+                continue
+            try:
                 evidence = _evidence(folder / "sessions" / name, now)
-                if evidence is not None:
-                    yield evidence
+            except OSError as error:
+                problem = error
+                continue
+            if evidence is not None:
+                yield evidence
+    if problem is not None:
+        raise problem
 
 
 def _evidence(path: Path, now: int) -> Evidence | None:
     """What one registry file proves now; None for one that is left over, partial or junk."""
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             claim = decode_object(file.read(_MAXIMUM_FILE))
-    except (FileNotFoundError, IsADirectoryError, Unreadable):
+    except (FileNotFoundError, NotPlainError, Unreadable):
+        return None
+    except PermissionError:
+        if os.stat(path).st_uid == os.getuid():
+            raise
+        # As `sudo claude` leaves: another user's process.
         return None
     session_id = as_word(claim.get("sessionId"))
     if session_id is None:

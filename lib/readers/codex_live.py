@@ -18,6 +18,7 @@ import psutil
 
 from lib import processes
 from lib.model import Evidence, Process
+from lib.plain_file import open_plain
 
 LOCK = "codex-lock"
 OPEN_FILE = "codex-open-file"
@@ -70,7 +71,7 @@ class _Watch:
     def waits(self, path: str, asks: Callable[[bytes], bool]) -> bool:
         """What `asks` answers about the end of a rollout; asked again only when it changed."""
         try:
-            with open(path, "rb") as file:
+            with open_plain(path) as file:
                 status = os.fstat(file.fileno())
                 mark = (status.st_size, status.st_mtime_ns)
                 known = self._waiting.get(path)

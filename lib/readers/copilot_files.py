@@ -7,6 +7,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from lib.plain_file import open_plain
+
 _MAXIMUM_WORKSPACE = 1 << 16
 _MAXIMUM_DATABASE = 1 << 24
 _MAXIMUM_STEPS = 1_000_000
@@ -16,7 +18,7 @@ _LINE = re.compile(r"^([a-z_]+):(.*)$", re.MULTILINE)
 def workspace(folder: Path) -> dict[str, str]:
     """Names to one-line texts of `workspace.yaml`; empty where there is none to read."""
     try:
-        with open(folder / "workspace.yaml", "rb") as file:
+        with open_plain(folder / "workspace.yaml") as file:
             text = file.read(_MAXIMUM_WORKSPACE).decode("utf-8", "replace")
     except OSError:
         return {}
@@ -51,7 +53,7 @@ def todo_counts(folder: Path) -> tuple[int, int] | None:
 
 def _content(path: Path) -> bytes | None:
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             content = file.read(_MAXIMUM_DATABASE + 1)
     except FileNotFoundError:
         return None

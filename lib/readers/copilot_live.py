@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lib import processes
 from lib.model import Evidence
+from lib.plain_file import open_plain
 from lib.processes import ProcessFact
 from lib.readers.copilot_events import AGENT
 from lib.readers.values import path_name
@@ -92,7 +93,7 @@ def _holder(lock: str, pid: int) -> ProcessFact | None:
         if not stat.S_ISREG(status.st_mode):
             return None
         written_at = status.st_mtime_ns // 1_000_000
-        with open(lock, "rb") as file:
+        with open_plain(lock) as file:
             content = file.read(32).strip()
     except OSError:
         return None

@@ -19,8 +19,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from lib.plain_file import is_plain, open_plain
+
 _LOG = "-wal"
 _INDEX = "-shm"
+_JOURNAL = "-journal"
 _SUFFIXES = (".db", ".sqlite", ".vscdb")
 _WAIT_SECONDS = 0.5
 _MAXIMUM_COPY = 1 << 30
@@ -64,13 +67,15 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
     Raises DatabaseError when it is locked, or changed in a way that makes what was read doubtful;
     DamagedDatabase when it is damaged or none; OSError when it can't be opened.
     """
-    with open(path, "rb"):
+    with open_plain(path):
         pass  # SQLite would only say that it is unable to open it.
+    # And it would wait for ever where one of the files beside it is a pipe.
+    log, index, _ = [is_plain(f"{path}{suffix}") for suffix in (_LOG, _INDEX, _JOURNAL)]
     try:
-        if not os.path.exists(f"{path}{_LOG}"):
+        if not log:
             with _closed_database(path) as connection:
                 yield connection
-        elif os.path.exists(f"{path}{_INDEX}"):
+        elif index:
             with _connected(path, "mode=ro&readonly_shm=1") as connection:
                 yield connection
         else:
@@ -107,7 +112,7 @@ def _closed_database(path: Path) -> Generator[sqlite3.Connection]:
     finally:
         if _marks(path) != before:
             raise DatabaseError(_WRITTEN_TO)
-    if os.path.exists(f"{path}-journal"):
+    if os.path.exists(f"{path}{_JOURNAL}"):
         raise DatabaseError("a change of it is not finished")
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lib.model import FileState
+from lib.plain_file import open_plain
 from lib.readers.values import NOT_AN_OBJECT, Unreadable, decode_object, path_name
 
 MAXIMUM_DOCUMENT = 64 << 20
@@ -29,7 +30,7 @@ class Document(NamedTuple):
 
 def read_document(path: Path, previous: FileState | None, agent: str, version: int) -> Document:
     """The JSON object that the file holds. Raises OSError when it can't be opened or read."""
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         status = os.fstat(file.fileno())
         if previous is not None and _is_known_bad(previous, status, version):
             return Document(previous, None)
@@ -52,7 +53,7 @@ def read_document(path: Path, previous: FileState | None, agent: str, version: i
 def read_beside(path: Path) -> dict[str, Any]:
     """The JSON object in a file that completes another one; empty where there is none to read."""
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             return _object_in(file.read(MAXIMUM_DOCUMENT + 1))
     except (OSError, Unreadable):
         return {}

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from lib.entries import Each, Entry, Reading, newest
 from lib.model import Skip
+from lib.plain_file import open_plain, open_raw
 from lib.readers.lines import MAXIMUM_LINE, MAXIMUM_SKIPS_KEPT, TOO_LONG, unexpected
 from lib.readers.values import Unreadable, decode_object, is_complete_json
 
@@ -36,9 +37,9 @@ def read_lines(
     if path.suffix == ".zst":
         return newest(_read_compressed(path, new_take(), limit, each), limit)
     if each is not None:
-        with open(path, "rb", buffering=1 << 20) as file:
+        with open_plain(path, buffering=1 << 20) as file:
             return _read_through(file, new_take(), limit, each)
-    with open(path, "rb", buffering=0) as file:
+    with open_raw(path) as file:
         size = os.fstat(file.fileno()).st_size
         window = FIRST_WINDOW
         while True:

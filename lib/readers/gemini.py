@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lib.model import Evidence, FileFacts, FileState, Skip
+from lib.plain_file import open_plain
 from lib.readers import gemini_parser, genai
 from lib.readers.documents import read_beside, read_document
 from lib.readers.gemini_parser import Parser
@@ -104,7 +105,7 @@ def _project(path: Path, parser: Parser) -> str | None:
     chats = next(folder for folder in path.parents if folder.name == "chats")
     project = chats.parent
     try:
-        with open(project / ".project_root", "rb") as file:
+        with open_plain(project / ".project_root") as file:
             root = as_word(file.read(_MAXIMUM_PATH).decode("utf-8", "replace"))
     except OSError:
         root = None

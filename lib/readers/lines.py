@@ -19,6 +19,7 @@ from typing import Self, cast
 import msgspec
 
 from lib.model import FileState, Skip
+from lib.plain_file import open_raw
 from lib.readers.values import NOT_JSON, is_complete_json, path_name
 
 BLOCK = 1 << 19
@@ -46,7 +47,7 @@ class Increment:
     """
 
     def __init__(self, path: Path, previous: FileState | None, agent: str, version: int):
-        self._file: RawIOBase = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
+        self._file: RawIOBase = open_raw(path)
         status = os.fstat(self._file.fileno())
         if previous is not None and self._continues(previous, status, version):
             self.state = msgspec.structs.replace(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lib.entries import CallTokens, Each, Entry, Reading, newest
+from lib.plain_file import open_plain
 from lib.readers.databases import reading as reading_database
 from lib.readers.entry_lines import add, skip
 from lib.readers.entry_tools import Calls, as_status, entry, error, retry, said
@@ -101,7 +102,7 @@ def _json_files(folder: Path) -> list[Path]:
 
 def _content(path: Path) -> bytes | None:
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             content = file.read(_LARGEST_RECORD + 1)
     except OSError:
         return b""

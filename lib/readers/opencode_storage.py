@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.model import FileFacts
+from lib.plain_file import open_plain
 from lib.readers.documents import Document, read_beside
 from lib.readers.opencode_records import AGENT, Message, Part, SessionRecord, decode_data, note_new
 from lib.readers.opencode_session import tell
@@ -98,7 +99,7 @@ def _json_files(folder: Path) -> list[Path]:
 def _content(path: Path) -> bytes:
     """What a file holds; empty when it is gone. Raises Unreadable when it is too large."""
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             content = file.read(_MAXIMUM_RECORD + 1)
     except OSError:
         return b""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.model import Evidence, FileFacts, FileState
+from lib.plain_file import open_plain
 from lib.readers import genai, qwen_live, qwen_parser, qwen_usage
 from lib.readers.documents import read_beside
 from lib.readers.lines import Increment
@@ -101,7 +102,7 @@ def _ends(path: Path) -> Mapping[str, int]:
 @lru_cache(maxsize=4)
 def _ends_in(marks: Path, size: int, mtime_ns: int) -> Mapping[str, int]:  # noqa: ARG001 - tells a changed file
     ends: dict[str, int] = {}
-    with open(marks, "rb") as file:
+    with open_plain(marks) as file:
         file.seek(max(0, size - _MAXIMUM_MARKS))
         for line in file.read(_MAXIMUM_MARKS).split(b"\n"):
             try:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from lib import processes
 from lib.model import Evidence
+from lib.plain_file import open_plain
 from lib.readers.qwen_usage import AGENT
 from lib.readers.values import Unreadable, as_count, as_time, as_word, decode_object
 
@@ -86,7 +87,7 @@ def _chats_folders(root: Path) -> Iterator[str]:
 def _claim(path: str) -> _Claim | None:
     """What one file says of a process of this host; None for junk and for other hosts'."""
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             said = decode_object(file.read(_MAXIMUM_FILE))
     except (OSError, Unreadable):
         return None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from lib import processes
 from lib.model import Evidence
+from lib.readers import claude_code_live
 from lib.readers.claude_code import live
 
 NOW = 1_795_000_000_000
@@ -198,3 +200,50 @@ def test_a_second_look_costs_little(tmp_path: Path, sleeper: subprocess.Popen[by
         look(tmp_path)
         costs.append(time.process_time() - begin)
     assert min(costs) < 0.002
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, path: Path, owner: int) -> None:
+    """Root may read anything: a file that may not be read is feigned."""
+    opened, stat = claude_code_live.open_plain, os.stat
+
+    def open_unless_refused(asked: Path) -> BufferedReader:
+        if asked == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(asked)
+
+    def stat_with_owner(asked: Any, **options: Any) -> os.stat_result:
+        status = stat(asked, **options)
+        fields = [*status[:4], owner, *status[5:]] if asked == path else status
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(claude_code_live, "open_plain", open_unless_refused)
+    monkeypatch.setattr(os, "stat", stat_with_owner)
+
+
+def test_a_file_that_another_user_closed_to_us_hides_nobody_else(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, sleeper.pid)
+    refuse(monkeypatch, write(tmp_path, 1), os.getuid() + 1)
+    assert one(tmp_path).pid == sleeper.pid
+
+
+def test_a_file_of_ours_that_can_not_be_read_is_told_after_all_others(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, sleeper.pid)
+    refuse(monkeypatch, write(tmp_path, 1), os.getuid())
+    told: list[int | None] = []
+    with pytest.raises(PermissionError):
+        told.extend(claim.pid for claim in live({"HOME": str(tmp_path)}, NOW))
+    assert told == [sleeper.pid]
+
+
+def test_what_is_no_plain_file_is_left_alone(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    folder = write(tmp_path, sleeper.pid).parent
+    os.mkfifo(folder / "1.json")
+    os.symlink("2.json", folder / "2.json")
+    os.mkdir(folder / "3.json")
+    assert one(tmp_path).pid == sleeper.pid

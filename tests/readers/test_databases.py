@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.plain_file import NotPlainError
 from lib.readers.databases import (
     DamagedDatabase,
     DatabaseError,
@@ -118,6 +119,18 @@ def test_a_copy_with_a_log_and_no_index_is_read_with_its_log(path: Path, writer:
     before = seen(copy)
     assert count(copy) == 1
     assert seen(copy) == before
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+def test_a_pipe_where_a_file_of_a_database_should_be_does_not_make_it_wait(
+    path: Path, suffix: str
+) -> None:
+    sqlite3.connect(path).execute("CREATE TABLE t (c)").connection.close()
+    pipe = Path(f"{path}{suffix}")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    with pytest.raises(NotPlainError):
+        count(path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
