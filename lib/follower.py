@@ -56,12 +56,13 @@ class Follower:
     def run(self) -> None:
         """Scan, then keep up, until told to stop, and say goodbye.
 
-        Raises StoreError when the store's file was removed or replaced: a new one begins anew.
+        Raises StoreError when the store is no longer the one that was opened: a new daemon begins
+        anew.
         """
         self._follow()
         self._close()
         if self._store.is_replaced():
-            raise StoreError("The store's file was removed or replaced.")
+            raise StoreError("The store was removed, replaced, or set back to an older state.")
 
     def _follow(self) -> None:
         """Whatever a round meets, the next one is tried."""
@@ -107,6 +108,7 @@ class Follower:
         On one computer there is never a second one, and so the row can only be another's there.
         """
         if self._scan.is_beat_due():
+            self._store.version()  # So that it can tell whether it was set back.
             own = (self._row.pid, self._row.process_started, self._row.started_at)
             self._has_namesake = any(
                 (row.pid, row.process_started, row.started_at) != own

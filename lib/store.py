@@ -94,6 +94,8 @@ class Store:
         file = engine.url.database if engine.dialect.name == "sqlite" else None
         self._path = Path(file).absolute() if file else None
         self._identity = identity(self._path) if self._path else None
+        self._newest = 0
+        self._is_set_back = False
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -116,16 +118,24 @@ class Store:
         self._engine.dispose()
 
     def is_replaced(self) -> bool:
-        """Whether the store's file was removed or replaced: what is written to it is lost."""
-        return self._path is not None and identity(self._path) != self._identity
+        """Whether the store is not the one that was opened, so that what is known of it is wrong.
+
+        Its file was removed or replaced, or an older state of it was brought back.
+        """
+        moved = self._path is not None and identity(self._path) != self._identity
+        return moved or self._is_set_back
 
     def version(self) -> int:
         """Moves with every visible change. Files, daemons, sources and servers don't move it."""
         return self._kept.get("version", self._version)
 
     def _version(self) -> int:
+        newest = self._newest
         with reading(self._engine) as connection:
-            return connection.execute(select(store_state.c.version)).scalar_one()
+            version: int = connection.execute(select(store_state.c.version)).scalar_one()
+        self._is_set_back |= version < newest
+        self._newest = max(self._newest, version)
+        return version
 
     def removed_since(self, since: int) -> bool:
         """Whether rows were removed after that version, so that a reader must start from 0."""
@@ -134,8 +144,10 @@ class Store:
 
     def write(self, batch: Batch) -> bool:
         """Write all of `batch` in one transaction; return whether anything was new."""
+        newest = self._newest
         with writing(self._engine) as connection:
             version = next_version(connection)
+            self._is_set_back |= version <= newest
             return write_batch(_sending(connection), self._statements, batch, version)
 
     def file_states(self, machine: str) -> dict[str, FileState]:

@@ -1,7 +1,9 @@
 """What a daemon does for as long as it lives, whatever the system refuses."""
 
+import contextlib
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +13,9 @@ import pytest
 
 from lib import follower, scan
 from lib.follower import Follower
-from lib.model import DaemonRow
+from lib.model import DaemonRow, Session
 from lib.settings import Settings, settings
-from lib.store import Store, StoreError
+from lib.store import Batch, Store, StoreError
 
 
 @pytest.fixture
@@ -96,5 +98,28 @@ def test_it_ends_where_the_file_that_it_writes_to_is_no_longer_the_store(
     stopping = threading.Event()
     daemon = Follower(store, config, stopping)
     threading.Timer(0.5, os.remove, [config.data_folder / "quarterdeck.db"]).start()
-    with pytest.raises(StoreError, match="removed or replaced"):
+    with pytest.raises(StoreError, match="removed, replaced"):
         daemon.run()
+
+
+def test_it_ends_where_an_older_state_of_the_store_was_brought_back(
+    store: Store, config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.02)
+    database = config.data_folder / "quarterdeck.db"
+    session = Session(key="pi:s1", agent="pi", session_id="s1")
+
+    def bring_back() -> None:
+        with (
+            contextlib.closing(sqlite3.connect(database)) as connection,
+            contextlib.closing(sqlite3.connect(config.data_folder / "backup.db")) as backup,
+        ):
+            connection.backup(backup)
+            store.write(Batch(sessions=[session]))
+            time.sleep(0.5)
+            backup.backup(connection)
+
+    threading.Timer(0.5, bring_back).start()
+    with pytest.raises(StoreError, match="older state"):
+        Follower(store, config, threading.Event()).run()
