@@ -9,9 +9,10 @@ import contextlib
 import gc
 import logging
 import os
+import stat
 import time
 from collections import ChainMap
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -77,9 +78,7 @@ class Collector:
         self._store = store
         self._machine = machine
         self._trees = [
-            Tree(reader, root)
-            for reader in readers
-            for root in dict.fromkeys(reader.roots(environ))
+            Tree(reader, root) for reader in readers for root in _places(reader.roots(environ))
         ]
         self._files = store.file_states(machine)
         self._named = {
@@ -139,9 +138,10 @@ class Collector:
         news = self.observer.observe(now_ms())
         gone = {claim.session_key for claim in news if claim.process == "dead"}
         if gone:
-            # A change notice may lag behind what a process wrote last.
-            listed = {item.path for item in found}
-            found = found + [item for item in self.sweep(full=False) if item.path not in listed]
+            # A change notice may lag behind what a process wrote last, and what it wrote beside
+            # its session's file gives none.
+            last_words = [*self.sweep(full=False), *self._files_of(gone)]
+            found = list({item.path: item for item in [*found, *last_words]}.values())
         if not found:
             self._write(Batch(), news)
             self._tells_events = True
@@ -166,7 +166,13 @@ class Collector:
 
     def judge_unannounced(self) -> None:
         """Look for the processes of sessions whose agent's version does not announce them."""
-        self._write(Batch(), self.observer.judge_unannounced(self._sessions.values(), now_ms()))
+        claims = self.observer.judge_unannounced(self._sessions.values(), now_ms())
+        gone = {claim.session_key for claim in claims if claim.process == "dead"}
+        batch = Batch()
+        for answers in read_all([self._work(item) for item in self._files_of(gone)]):
+            for item, answer in answers:
+                self._add(batch, item, answer)
+        self._write(batch, claims)
 
     def note_gone(self) -> None:
         """Mark files that their agent deleted. Their facts stay."""
@@ -193,6 +199,20 @@ class Collector:
             if inside and tree.reader.is_session_file(Path(path)):
                 return tree.reader
         return None
+
+    def _files_of(self, keys: Iterable[str]) -> Iterator[Found]:
+        """The files of sessions, changed or not."""
+        for key in keys:
+            path = self._sessions[key].source_path if key in self._sessions else ""
+            reader = self._reader_of(path)
+            if reader is None:
+                continue
+            try:
+                status = status_of(path)
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield Found(reader, path, status)
 
     def _work(self, item: Found) -> Work:
         known = self._known(item.path)
@@ -273,6 +293,14 @@ class Collector:
         if claimed:  # a parent's process is its subagents' process
             keys |= {key for key, one in self._sessions.items() if one.parent_key in claimed}
         return {key: _status(sessions[key], sessions, evidence) for key in keys}
+
+
+def _places(roots: Iterable[Path]) -> Iterable[Path]:
+    """Each folder once, by the first of its names."""
+    found: dict[str, Path] = {}
+    for root in roots:
+        found.setdefault(os.path.realpath(root), root)
+    return found.values()
 
 
 def _status(

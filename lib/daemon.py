@@ -28,6 +28,7 @@ from lib.store_errors import StoreError
 from lib.store_rows import FactStore
 
 LOCK_SECONDS = 1.0
+FIRST_STEPS_SECONDS = 2.0
 
 _started: list["subprocess.Popen[bytes]"] = []
 """Daemons that this process started: kept, so that one that ended leaves no zombie."""
@@ -86,12 +87,26 @@ def ensure_running(config: Settings) -> bool:
         process = subprocess.Popen(
             [sys.executable, "-m", "lib.daemon"],
             cwd=PROJECT_FOLDER,
+            env=os.environ
+            | {
+                "QUARTERDECK_STORE_URL": config.store_url,
+                "QUARTERDECK_DATA_FOLDER": str(config.data_folder),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
     _started.append(process)
+    return True
+
+
+def has_ended() -> bool:
+    """Whether the daemon that was started last is gone again after a moment."""
+    try:
+        _started[-1].wait(FIRST_STEPS_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
     return True
 
 
@@ -163,6 +178,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.detach:
             started = ensure_running(config)
+            if started and has_ended():
+                print(f"The daemon ended at once. {config.log_path} says why.", file=sys.stderr)
+                return 1
             print("Daemon started." if started else "Daemon already running.", file=sys.stderr)
         else:
             run(config, options.once, options.tools)

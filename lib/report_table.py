@@ -72,4 +72,8 @@ def _cell(name: str, value: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}"
-    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
+    if isinstance(value, int):
+        return f"{value:,}"
+    # What a terminal would obey is written as it would be in a program.
+    words = " ".join(str(value).split())
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in words)

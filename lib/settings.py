@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import platformdirs
 
+_SQLITE = "sqlite:///"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -26,7 +27,10 @@ class Settings(NamedTuple):
     @property
     def lock_path(self) -> Path:
         """The file that a daemon of this store and machine holds locked while it lives."""
-        digest = hashlib.sha256(self.store_url.encode()).hexdigest()[:12]
+        # A file may be reached by many names.
+        path = _sqlite_path(self.store_url)
+        store = self.store_url if path is None else f"{_SQLITE}{os.path.realpath(path)}"
+        digest = hashlib.sha256(os.fsencode(store)).hexdigest()[:12]
         return self.data_folder / f"daemon-{digest}.lock"
 
     @property
@@ -36,15 +40,27 @@ class Settings(NamedTuple):
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from `QUARTERDECK_STORE_URL`, `…_DATA_FOLDER` and `…_MACHINE`."""
+    """Settings from `QUARTERDECK_STORE_URL`, `…_DATA_FOLDER` and `…_MACHINE`.
+
+    Relative paths start at this process's working folder; a daemon that it starts has another.
+    """
     folder = environ.get("QUARTERDECK_DATA_FOLDER")
     data_folder = Path(folder) if folder else platformdirs.user_data_path("quarterdeck")
-    default_url = f"sqlite:///{data_folder / 'quarterdeck.db'}"
+    data_folder = data_folder.absolute()
+    store_url = environ.get("QUARTERDECK_STORE_URL") or f"{_SQLITE}{data_folder / 'quarterdeck.db'}"
+    path = _sqlite_path(store_url)
     return Settings(
-        store_url=environ.get("QUARTERDECK_STORE_URL") or default_url,
+        store_url=store_url if path is None else f"{_SQLITE}{Path(path).absolute()}",
         data_folder=data_folder,
         machine=_as_text(environ.get("QUARTERDECK_MACHINE") or f"{_user()}@{platform.node()}"),
     )
+
+
+def _sqlite_path(url: str) -> str | None:
+    """The file of a plain SQLite URL; None for another database, none, or one with options."""
+    path = url.removeprefix(_SQLITE)
+    is_file = path not in (url, "", ":memory:") and not path.startswith("file:") and "?" not in path
+    return path if is_file else None
 
 
 def _user() -> str:

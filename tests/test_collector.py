@@ -150,7 +150,9 @@ def test_the_first_session_of_an_empty_machine_is_an_event(store: Store, home: P
 
 def test_one_folder_named_twice_is_one_source(store: Store, home: Path) -> None:
     Claude(home, "s1").prompt("hello").say("hi")
-    environ = {"HOME": str(home), "CLAUDE_CONFIG_DIR": f"{home}/.claude,{home}/.claude/"}
+    (home / "link").symlink_to(".claude")
+    names = ",".join(f"{home}/{name}" for name in (".claude", ".claude/", "link"))
+    environ = {"HOME": str(home), "CLAUDE_CONFIG_DIR": names}
     collector = Collector(store, READERS, environ, "here")
     collector.collect(collector.sweep())
     store.save_sources(collector.sources())

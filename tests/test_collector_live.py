@@ -1,6 +1,9 @@
 """Live sources become facts in the store: at the right moment, and never a wrong one."""
 
+import json
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from lib.frame import load_sessions
 from lib.readers import READERS
 from lib.store import Store
 from tests.collecting import NOW, a_collector, announce, collect, status_of
+from tests.readers import qwen_records
+from tests.readers.genai_records import SESSION, lines_of
 from tests.trees import Claude, at
 
 
@@ -231,3 +236,39 @@ def test_a_process_that_began_after_the_last_word_is_another_sessions(
     process.kill()
     process.wait()
     assert status_of(store) == "failed"
+
+
+def test_what_was_written_beside_a_session_after_its_last_word_tells_how_it_ended(
+    store: Store, home: Path, agent: "subprocess.Popen[bytes]"
+) -> None:
+    chats = home / ".qwen/projects/-home-dev-alpha/chats"
+    chats.mkdir(parents=True)
+    records = [qwen_records.prompt(1, "Look."), qwen_records.answer(2, qwen_records.call())]
+    (chats / f"{SESSION}.jsonl").write_bytes(lines_of(records))
+    claim = {"pid": agent.pid, "session_id": SESSION, "hostname": socket.gethostname()}
+    announced = chats / f"{SESSION}.runtime.json"
+    announced.write_text(json.dumps(claim | {"started_at": time.time(), "work_dir": "/home/dev"}))
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    assert status_of(store) == "running"
+    mark = {"sessionId": SESSION, "timestamp": now_ms()}
+    (home / ".qwen/usage_record.jsonl").write_text(json.dumps(mark) + "\n")
+    agent.kill()
+    agent.wait()
+    collector.collect([])
+    assert status_of(store) == "cancelled"
+    assert [event.kind for event in store.events()] == ["cancelled"]
+
+
+def test_the_same_for_a_session_whose_process_was_never_announced(store: Store, home: Path) -> None:
+    chats = home / ".qwen/projects/-home-dev-alpha/chats"
+    chats.mkdir(parents=True)
+    records = [qwen_records.prompt(1, "Look."), qwen_records.answer(2, qwen_records.call())]
+    (chats / f"{SESSION}.jsonl").write_bytes(lines_of(records))
+    collector = a_collector(store, home)
+    collector.collect(collector.sweep())
+    mark = {"sessionId": SESSION, "timestamp": now_ms()}
+    (home / ".qwen/usage_record.jsonl").write_text(json.dumps(mark) + "\n")
+    collector.judge_unannounced()
+    assert status_of(store) == "cancelled"
+    assert [event.kind for event in store.events()] == ["cancelled"]

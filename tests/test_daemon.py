@@ -215,6 +215,31 @@ def test_ensure_running_starts_one_detached_and_only_one(
     assert session_id == pid
 
 
+def test_detaching_tells_of_a_daemon_that_can_not_start(
+    config: Settings, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    database = Path(config.store_url.removeprefix("sqlite:///"))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    database.write_bytes(b"no database" * 1_000)
+    detaching = start("--detach")
+    _, errors = detaching.communicate(timeout=30)
+    assert detaching.returncode == 1
+    assert errors == f"The daemon ended at once. {config.log_path} says why.\n"
+    assert "not a database" in config.log_path.read_text()
+
+
+def test_a_detached_daemon_writes_to_the_store_that_a_relative_url_means_here(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in (environ | {"QUARTERDECK_STORE_URL": "sqlite:///mine.db"}).items():
+        monkeypatch.setenv(name, value)
+    assert ensure_running(settings())
+    until(lambda: is_running(settings()) and (tmp_path / "mine.db").exists())
+    os.kill(int(settings().lock_path.read_text()), signal.SIGTERM)
+    daemon._started[-1].wait(10)
+
+
 def test_fifty_kills_lose_nothing_and_double_nothing(
     environ: dict[str, str],
     config: Settings,

@@ -26,3 +26,8 @@ def test_an_empty_part_is_said() -> None:
 @given(rows)
 def test_whatever_a_row_holds_stays_on_its_line(found: list[dict[str, object]]) -> None:
     assert len(table(found).split("\n")) == max(1, len(found) + bool(found))
+
+
+def test_nothing_that_a_terminal_would_obey_is_shown_as_it_is() -> None:
+    shown = table([{"title": "a\x1b[31mb\x9b\u202ec é 漢 🛰"}])
+    assert "a\\x1b[31mb\\x9b\\u202ec é 漢 🛰" in shown

@@ -157,7 +157,7 @@ def _lock_files(folder: Path) -> Iterator[_Lock]:
         if not entry.name.endswith(".lock") or entry.name.startswith("."):
             continue
         try:
-            status = entry.stat()
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
         thread = entry.name.removesuffix(".lock")

@@ -35,7 +35,7 @@ def read_changes(
         return read(path, _seen(previous if previous is not None and continued else blank, status))
     except DamagedDatabase as error:
         failed = _seen(previous or blank, status)
-        failed.error, failed.reader_version = str(error), version
+        failed.error, failed.reader_version, failed.offset = str(error), version, 0
         return FileFacts(failed, None, [])
 
 
@@ -59,4 +59,5 @@ def _is_known_bad(previous: FileState, status: os.stat_result, version: int) -> 
     """Whether the database is as it was when it was found damaged."""
     seen = (previous.device, previous.inode, previous.size, previous.mtime_ns)
     same = seen == (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    return previous.error is not None and previous.reader_version == version and same
+    damaged = previous.error is not None and previous.offset == 0 and not previous.gone
+    return damaged and previous.reader_version == version and same

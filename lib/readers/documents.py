@@ -4,6 +4,7 @@ Agents write such a file anew at every step, some of them in place, so that a re
 half of one. What was read before then stays, and the file's state says why it could not be read.
 """
 
+import codecs
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ def _object_in(content: bytes) -> dict[str, Any]:
         raise Unreadable(TOO_LARGE)
     if content[:1] not in b"{ \t\r\n\xef":
         raise Unreadable(NOT_AN_OBJECT)
-    return decode_object(content)
+    return decode_object(content.removeprefix(codecs.BOM_UTF8))
 
 
 def _is_known_bad(previous: FileState, status: os.stat_result, version: int) -> bool:

@@ -33,6 +33,7 @@ _FINGERPRINT_BYTES = 256
 _MARK = b"\xef\xbb\xbf"
 """What editors and shells of Windows put before UTF-8."""
 _NULS = re.compile(rb"\0*")
+_EMPTY = re.compile(rb"\n+")
 
 Consume = Callable[[bytearray, int, int], str | None]
 """Takes one line as a span of a buffer; answers why it yielded no facts, or None."""
@@ -130,6 +131,11 @@ class Increment:
         # One call a line: whatever else a line may be is asked only when it yields no facts.
         lines_before, others = state.line, 0
         while (newline := find(b"\n", start, end)) >= 0:
+            if newline == start:
+                start = cast(re.Match[bytes], _EMPTY.match(buffer, newline, end)).end()
+                state.line += start - newline
+                others += start - newline
+                continue
             state.line += 1
             try:
                 reason = consume(buffer, start, newline)

@@ -78,7 +78,7 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
         return opencode_database.read(path, _seen(known, status), now)
     except DamagedDatabase as error:
         failed = _seen(previous or _blank(path), status)
-        failed.error, failed.reader_version = str(error), VERSION
+        failed.error, failed.reader_version, failed.offset = str(error), VERSION, 0
         return FileFacts(failed, None, [])
 
 
@@ -112,4 +112,5 @@ def _is_known_bad(previous: FileState, status: os.stat_result) -> bool:
     """Whether the database is as it was when it was found damaged."""
     seen = (previous.device, previous.inode, previous.size, previous.mtime_ns)
     same = seen == (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    return previous.error is not None and previous.reader_version == VERSION and same
+    damaged = previous.error is not None and previous.offset == 0 and not previous.gone
+    return damaged and previous.reader_version == VERSION and same

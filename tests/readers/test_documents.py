@@ -78,3 +78,9 @@ def test_deep_nesting_is_an_error_and_no_crash(tmp_path: Path) -> None:
     state, content = read_document(path, None, "agent", 1)
     assert content is None
     assert state.error
+
+
+def test_a_byte_order_mark_before_a_document_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text('{"a": 1}', encoding="utf-8-sig")
+    assert read_document(path, None, "agent", 1).content == read_beside(path) == {"a": 1}

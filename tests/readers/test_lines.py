@@ -174,6 +174,13 @@ def test_empty_lines_and_carriage_returns_are_nothing(path: Path):
     assert (seen, state.skipped, state.line) == ([1, 2], {}, 5)
 
 
+def test_thousands_of_empty_lines_are_counted_and_never_handed_over(path: Path):
+    path.write_bytes(b"\n" * lines.BLOCK + b"bad\n\n\n" + b'{"n":1}\n')
+    seen, state = read(path)
+    assert (seen, state.records, state.line) == ([1], 1, lines.BLOCK + 4)
+    assert state.skips == [Skip(lines.BLOCK + 1, NOT_JSON)]
+
+
 def test_only_the_first_skips_are_kept_and_all_are_counted(path: Path):
     path.write_bytes(b"bad\n" * 100)
     _, state = read(path)

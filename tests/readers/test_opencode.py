@@ -254,6 +254,17 @@ def test_a_damaged_database_keeps_what_was_read_and_is_left_until_it_changes(
     assert len(facts.requests) == facts.state.usage_records == 1
 
 
+def test_a_passing_error_does_not_stay_with_a_database_that_is_as_before(
+    database: Database,
+) -> None:
+    ask(database)
+    database.close()
+    good = read(database).state
+    good.error, good.gone = "database is locked", True
+    again = read(database, good).state
+    assert (again.error, again.gone) == (None, False)
+
+
 def test_a_locked_database_is_an_os_error(database: Database) -> None:
     ask(database)
     database.run("PRAGMA locking_mode=EXCLUSIVE")
