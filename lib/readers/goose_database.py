@@ -66,6 +66,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     schema: int = -1
     messages: int = 0
     """Greatest number of a message that was read."""
+    newest: str = ""
+    """What that message is: another one there is in another database, or in one made anew."""
     ledger: int = 0
     updated: int = 0
     """Greatest time of a session."""
@@ -92,13 +94,20 @@ class _Database:
             raise DamagedDatabase(_NOT_GOOSE)
         schema = int(connection.execute("PRAGMA schema_version").fetchone()[0])
         messages, ledger = self._last("messages"), self._last("usage_ledger")
-        if schema != before.schema or messages < before.messages or ledger < before.ledger:
+        is_shorter = messages < before.messages or ledger < before.ledger
+        if schema != before.schema or is_shorter or self._at(before.messages) != before.newest:
             before = Kept(schema)
         self._before = before
         self.is_first = before.messages == before.ledger == before.updated == 0
         self._rows = {row["id"]: row for row in self._all_sessions()}
         moments = (as_time(row["updated_at"]) or 0 for row in self._rows.values())
-        self.kept = Kept(schema, messages, ledger, max(moments, default=0))
+        newest = self._at(messages)
+        self.kept = Kept(schema, messages, newest, ledger, max(moments, default=0))
+
+    def _at(self, number: int) -> str:
+        query = "SELECT session_id, length(content_json) FROM messages WHERE id = ?"
+        row = self._connection.execute(query, (number,)).fetchone()
+        return repr(row) if row else ""
 
     def changed(self) -> Iterator[dict[str, Any]]:
         """Rows of sessions to read, the whole of each."""

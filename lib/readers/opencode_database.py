@@ -48,6 +48,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     schema: int = -1
     messages: int = 0
     """Greatest row number of a message that was read."""
+    newest: str = ""
+    """The id of that message: another one there is in another database, or in one made anew."""
     parts: int = 0
     updated: int = 0
     """Greatest time of a session, as the database has it."""
@@ -78,12 +80,14 @@ class Database:
             raise DamagedDatabase(_NOT_OPENCODE)
         schema = int(connection.execute("PRAGMA schema_version").fetchone()[0])
         messages, parts = self._last_row("message"), self._last_row("part")
-        if schema != kept.schema or messages < kept.messages or parts < kept.parts:
+        is_shorter = messages < kept.messages or parts < kept.parts
+        if schema != kept.schema or is_shorter or self._id_at(kept.messages) != kept.newest:
             self._before = Kept(schema)
         self.is_first = self._before.messages == 0
         self.kept = Kept(
             schema,
             messages,
+            self._id_at(messages),
             parts,
             self._greatest_time(),
             uncounted=self._before.uncounted,
@@ -221,6 +225,11 @@ class Database:
             return 0
         row = self._connection.execute(f"SELECT max(rowid) FROM {table}").fetchone()  # noqa: S608
         return int(row[0] or 0)
+
+    def _id_at(self, number: int) -> str:
+        query = "SELECT cast(id as text) FROM message WHERE rowid = ?"
+        row = self._connection.execute(query, (number,)).fetchone()
+        return str(row[0]) if row else ""
 
     def _greatest_time(self) -> int:
         if "time_updated" not in self._columns["session"]:

@@ -1,6 +1,7 @@
 """What Goose's database tells, and its files before 1.10, and what they can't."""
 
 import json
+import shutil
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -378,3 +379,17 @@ def test_what_is_new_is_counted_by_name_once(database: Database) -> None:
     assert (told(facts).last_message, len(facts.requests)) == ("Done.", 1)
     database.count(session, 4)
     assert read(database, facts.state).state.unknown == known
+
+
+def test_another_database_in_the_place_of_one_is_read_anew(
+    database: Database, tmp_path: Path
+) -> None:
+    ask(database)
+    other = Database(tmp_path / "other")
+    for number in (2, 3):
+        ask(other, number, -900)
+    state = read(database).state
+    shutil.copyfile(other.path, database.path)
+    facts = read(database, state)
+    assert {one.session_id for one in sessions_of(facts).values()} == {f"{DAY}_2", f"{DAY}_3"}
+    assert facts.state.records == 2

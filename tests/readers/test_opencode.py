@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,27 @@ def test_a_database_that_lost_rows_is_read_anew(database: Database) -> None:
     database.run("DELETE FROM message WHERE id = 'm2'")
     second = read(database, first.state)
     assert (second.state.records, second.state.usage_records) == (1, 0)
+
+
+def test_another_database_in_the_place_of_one_is_read_anew(
+    database: Database, tmp_path: Path
+) -> None:
+    ask(database, counted=tokens(1, 1))
+    other = Database(tmp_path / "other")
+    for name in ("s7", "s8"):
+        other.session(name, -9)
+        other.message(name, f"u{name}", user(-9), text("Do it"))
+        other.message(name, f"a{name}", answer(-8, tokens(2, 2)))
+    first = read(database)
+    for file in (database, other):
+        file.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        file.close()
+    inode = database.path.stat().st_ino
+    shutil.copyfile(other.path, database.path)
+    assert database.path.stat().st_ino == inode
+    second = read(database, first.state)
+    assert set(sessions(second)) == {"s7", "s8"}
+    assert (second.state.records, second.state.usage_records) == (4, 2)
 
 
 def test_two_calls_in_the_same_millisecond_are_two(database: Database) -> None:
