@@ -49,7 +49,7 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
 
     Raises OSError when the file can't be opened or read.
     """
-    state, content = read_document(path, previous, AGENT, VERSION)
+    state, content = read_document(path, previous, AGENT, VERSION, "messages")
     if content is None:
         return FileFacts(state, None, [])
     beside = amp_usage.Beside(lambda name: read_beside(path.with_name(f"{name}.json")))

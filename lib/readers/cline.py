@@ -44,7 +44,7 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
 
     Raises OSError when the file can't be opened or read.
     """
-    state, content = read_document(path, previous, AGENT, VERSION)
+    state, content = read_document(path, previous, AGENT, VERSION, "messages")
     if content is None:
         return FileFacts(state, None, [])
     session_id = path.name.removesuffix(_MESSAGES).removesuffix(".json")
@@ -57,7 +57,7 @@ def read(path: Path, previous: FileState | None) -> FileFacts:
         # Where half of the own file is written, that one tells of the session when it is whole.
         known = bool(described) or not own.exists()
         return FileFacts(state, facts.session if known else None, facts.requests)
-    messages = read_beside(conversation)
+    messages = read_beside(conversation, "messages")
     if not messages and conversation.exists():
         # Half of it is written; when it is whole it tells of the session too.
         return FileFacts(state, None, [])

@@ -29,8 +29,13 @@ class Document(NamedTuple):
     """None where it can't be read; `state.error` says why."""
 
 
-def read_document(path: Path, previous: FileState | None, agent: str, version: int) -> Document:
-    """The JSON object that the file holds. Raises OSError when it can't be opened or read."""
+def read_document(
+    path: Path, previous: FileState | None, agent: str, version: int, a_list: str | None = None
+) -> Document:
+    """The JSON object that the file holds; `a_list` names a member that is a list, if it is there.
+
+    Raises OSError when the file can't be opened or read.
+    """
     with open_plain(path) as file:
         status = os.fstat(file.fileno())
         if previous is not None and _is_known_bad(previous, status, version):
@@ -46,26 +51,29 @@ def read_document(path: Path, previous: FileState | None, agent: str, version: i
             offset=status.st_size,
         )
         try:
-            return Document(state, _object_in(file.read(MAXIMUM_DOCUMENT + 1)))
+            return Document(state, _object_in(file.read(MAXIMUM_DOCUMENT + 1), a_list))
         except Unreadable as error:
             return Document(_failed(state, previous, str(error)), None)
 
 
-def read_beside(path: Path) -> dict[str, Any]:
+def read_beside(path: Path, a_list: str | None = None) -> dict[str, Any]:
     """The JSON object in a file that completes another one; empty where there is none to read."""
     try:
         with open_plain(path) as file:
-            return _object_in(file.read(MAXIMUM_DOCUMENT + 1))
+            return _object_in(file.read(MAXIMUM_DOCUMENT + 1), a_list)
     except (OSError, Unreadable):
         return {}
 
 
-def _object_in(content: bytes) -> dict[str, Any]:
+def _object_in(content: bytes, a_list: str | None) -> dict[str, Any]:
     if len(content) > MAXIMUM_DOCUMENT:
         raise Unreadable(TOO_LARGE)
     if content[:1] not in b"{ \t\r\n\xef":
         raise Unreadable(NOT_AN_OBJECT)
-    return decode_object(content.removeprefix(codecs.BOM_UTF8))
+    found = decode_object(content.removeprefix(codecs.BOM_UTF8))
+    if a_list in found and not isinstance(found[a_list], list):
+        raise Unreadable(f"its {a_list} are no list")
+    return found
 
 
 def _is_known_bad(previous: FileState, status: os.stat_result, version: int) -> bool:

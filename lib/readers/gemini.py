@@ -75,7 +75,7 @@ def live(environ: Mapping[str, str], now: int) -> Iterable[Evidence]:  # noqa: A
 
 
 def _read_document(path: Path, previous: FileState | None) -> FileFacts:
-    document = read_document(path, previous, AGENT, VERSION)
+    document = read_document(path, previous, AGENT, VERSION, "messages")
     state = document.state
     if document.content is None:
         return FileFacts(state, None, [])

@@ -308,3 +308,12 @@ def test_junk_in_place_of_a_session_file_claims_nothing(files: Files, content: s
 def test_calls_tell_the_specs_whose_files_they_touch(files: Files) -> None:
     files.add(answer("m1", call("read_file", {"path": "/w/specs/168-a/README.md"})))
     assert files.session().specs == ["168-a"]
+
+
+def test_a_conversation_that_is_no_list_tells_nothing_and_says_so(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    files.conversation.write_text('{"messages": {"0": {"role": "user"}}}')
+    facts = files.read()
+    assert (facts.session, facts.requests) == (None, [])
+    assert facts.state.error == "its messages are no list"
+    assert cline.read(files.own, None).session is None

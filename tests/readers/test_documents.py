@@ -84,3 +84,22 @@ def test_a_byte_order_mark_before_a_document_is_passed_over(tmp_path: Path) -> N
     path = tmp_path / "s.json"
     path.write_text('{"a": 1}', encoding="utf-8-sig")
     assert read_document(path, None, "agent", 1).content == read_beside(path) == {"a": 1}
+
+
+def test_a_member_that_should_be_a_list_and_is_none_makes_the_document_unreadable(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.json"
+    for text, is_read in (
+        ('{"m": []}', True),
+        ("{}", True),
+        ('{"m": {}}', False),
+        ('{"m": 1}', False),
+    ):
+        path.write_text(text)
+        state, content = read_document(path, None, "agent", 1, "m")
+        assert (content is not None, state.error) == (
+            is_read,
+            None if is_read else "its m are no list",
+        )
+        assert bool(read_beside(path, "m")) == (text == '{"m": []}')
