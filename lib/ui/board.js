@@ -35,6 +35,7 @@ class Board {
     this.chips = new Map();
     this.totals = new Map();
     this.outbox = [];
+    this.session = null; // the viewer's session at the server, to which clicks are sent
     this.sequence = 0;
     this.gone = new Map(); // dismissed here and not yet acknowledged: id to its section and number
     this.undoable = [];
@@ -79,11 +80,12 @@ class Board {
   // A line of what is this viewer's own, and one of what there is to see, in JSON.
   update(text) {
     const [own, shown] = text.split("\n");
-    const { ack, beatMs } = JSON.parse(own);
+    const { ack, beatMs, session } = JSON.parse(own);
     this.sequence = Math.max(this.sequence, ack);
     this.outbox = this.outbox.filter((item) => item.n > ack);
     for (const [id, gone] of this.gone) if (gone.n <= ack) this.gone.delete(id);
     this.control.acknowledge(ack);
+    if (session !== this.session) this.sendAgainTo(session);
     this.beat(beatMs);
     if (text !== this.drawn) this.draw(JSON.parse(shown));
     this.drawn = text;
@@ -115,9 +117,16 @@ class Board {
 
   // Returns the click's number. Its `id`, where what it asks for must not be done twice.
   send(action, key, id = null) {
-    this.outbox.push({ n: ++this.sequence, action, key, id });
+    this.outbox.push({ n: ++this.sequence, action, key, id, session: this.session });
     this.post();
     return this.sequence;
+  }
+
+  // To a server that was started anew: what the one before did not acknowledge.
+  sendAgainTo(session) {
+    this.session = session;
+    for (const item of this.outbox) item.session = session;
+    if (this.outbox.length) this.post();
   }
 
   post() {

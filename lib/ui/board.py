@@ -1,5 +1,6 @@
 """The board: all cards in one component, redrawn in place when something changed."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,7 @@ _ACKNOWLEDGED = "board_acknowledged"
 _LIMITS = "board_limits"
 _DRAWN = "board_drawn"
 _FAILURE = "board_failure"
+_SESSION = "board_session"
 
 
 class Content(NamedTuple):
@@ -98,7 +100,8 @@ def draw(shared: Shared, board: Content) -> None:
     _COMPONENT(
         key=_KEY,
         # One line of what is the viewer's own, one of what may be many viewers'.
-        data=b'{"ack":%d,"beatMs":%d}\n%b' % (acknowledged, beat_ms, board.data),
+        data=b'{"ack":%d,"beatMs":%d,"session":"%b"}\n%b'
+        % (acknowledged, beat_ms, _session().encode(), board.data),
         on_outbox_change=lambda: None,
         on_beat_change=lambda: None,
     )
@@ -120,9 +123,8 @@ def take_clicks(shared: Shared) -> None:
     Not in a callback of the component: one whose run is overtaken by another is never called.
     """
     state = st.session_state.get(_KEY)
-    received = outbox.receive(
-        state.get("outbox") if state else None, st.session_state.get(_ACKNOWLEDGED, 0)
-    )
+    sent = state.get("outbox") if state else None
+    received = outbox.receive(sent, _session(), st.session_state.get(_ACKNOWLEDGED, 0))
     for item in received.items:
         st.session_state[_FAILURE] = None
         try:
@@ -130,6 +132,11 @@ def take_clicks(shared: Shared) -> None:
         except StoreError as error:
             st.session_state[_FAILURE] = str(error)
         st.session_state[_ACKNOWLEDGED] = item.n
+
+
+def _session() -> str:
+    """A name for this viewer's session, which no other has, of this server or another."""
+    return st.session_state.setdefault(_SESSION, uuid.uuid4().hex)
 
 
 def _do(shared: Shared, item: outbox.Item) -> None:

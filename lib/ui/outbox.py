@@ -1,7 +1,10 @@
 """What the board's buttons ask for, checked: the browser is not trusted.
 
 The board keeps each click in an outbox under a growing number until Python has acknowledged
-that number, so a click is neither lost in a rerun nor done twice.
+that number, so a click is neither lost in a rerun nor done twice. A server that was started anew
+has acknowledged nothing and gets from Streamlit what the browser sent last, which its predecessor
+may have done: it takes only clicks that were sent to itself. The board sends those again that
+nobody acknowledged.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
@@ -20,6 +23,8 @@ class Item(BaseModel):
 
     n: Annotated[int, Field(ge=1, le=2**53)]
     action: Literal["dismiss", "undismiss", "more"] | ActionKind
+    session: Annotated[str, Field(min_length=1, max_length=64)]
+    """The viewer's session to which it was sent."""
     key: Annotated[str, Field(min_length=1, max_length=1000)]
     """The session; for `more` the name of the section."""
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
@@ -51,8 +56,8 @@ class Received(NamedTuple):
     """How many entries are no clicks of ours."""
 
 
-def receive(outbox: Any, acknowledged: int) -> Received:
-    """Take what is new in `outbox`, whatever it is that the browser sent."""
+def receive(outbox: Any, session: str, acknowledged: int) -> Received:
+    """Take what is new for `session` in `outbox`, whatever it is that the browser sent."""
     items: list[Item] = []
     refused = 0
     entries = outbox if isinstance(outbox, list) else []
@@ -62,7 +67,7 @@ def receive(outbox: Any, acknowledged: int) -> Received:
         except ValidationError:
             refused += 1
             continue
-        if item.n > acknowledged:
+        if item.session == session and item.n > acknowledged:
             items.append(item)
     items.sort(key=lambda item: item.n)
     return Received(items, max([acknowledged, *(item.n for item in items)]), refused)

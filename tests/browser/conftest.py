@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -84,23 +85,34 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(home: Path, tmp_path: Path) -> Iterator[App]:
     """The dashboard on a free port, with the daemon that it starts; both end with the test."""
-    port = _free_port()
     environ = _environment(home, tmp_path)
     log = tmp_path / "app.log"
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
-    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command + options, cwd=TOP, env=environ, stdout=output, stderr=subprocess.STDOUT
-        )
+    app = App(f"http://127.0.0.1:{_free_port()}", home, environ, log)
+    server = serve(app)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(server, url, log)
-        yield App(url, home, environ, log)
+        yield app
     finally:
         stop_all(environ)
         server.wait(STOP_SECONDS)
     assert "Traceback" not in log.read_text(errors="replace"), log.read_text(errors="replace")
+
+
+def serve(app: App) -> "subprocess.Popen[bytes]":
+    """Start the dashboard, and wait until it answers."""
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+    port = urlsplit(app.url).port
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    with app.log.open("ab") as output:
+        server = subprocess.Popen(
+            command + options, cwd=TOP, env=app.environ, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_until_healthy(server, app.url, app.log)
+    except BaseException:
+        server.kill()
+        server.wait()
+        raise
+    return server
 
 
 def _environment(home: Path, folder: Path) -> dict[str, str]:

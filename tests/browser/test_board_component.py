@@ -58,7 +58,10 @@ def start(page: Page) -> None:
             window.mount = (lines) => module.default({
                 data: new TextEncoder().encode(lines),
                 parentElement: document.body.lastElementChild,
-                setStateValue: (_, value) => window.sent.push(value.map((item) => item.n)),
+                setStateValue: (_, value) => {
+                    window.sent.push(value.map((item) => item.n));
+                    window.sentTo = value.map((item) => `${item.n} to ${item.session}`);
+                },
                 setTriggerValue: () => {},
             });
         }""",
@@ -72,7 +75,9 @@ def new_place(page: Page) -> None:
     page.evaluate("(made) => document.body.insertAdjacentHTML('beforeend', made)", made)
 
 
-def mount(page: Page, acknowledged: int = 0, cards: Sequence[Card] = ()) -> None:
+def mount(
+    page: Page, acknowledged: int = 0, cards: Sequence[Card] = (), session: str = "one"
+) -> None:
     section = {"name": "recent", "title": "Recent", "total": 70, "cards": [*cards], "more": 10}
     data: dict[str, Any] = {
         "totals": [{"name": "Running", "value": "0", "note": ""}],
@@ -80,7 +85,8 @@ def mount(page: Page, acknowledged: int = 0, cards: Sequence[Card] = ()) -> None
         "waitingHidden": 0,
         "sections": [{**section, "empty": ""}],
     }
-    lines = f"{json.dumps({'ack': acknowledged, 'beatMs': 0})}\n{json.dumps(data)}"
+    own = {"ack": acknowledged, "beatMs": 0, "session": session}
+    lines = f"{json.dumps(own)}\n{json.dumps(data)}"
     page.evaluate(f"void (window.unmount = window.mount({json.dumps(lines)}))")
 
 
@@ -105,6 +111,16 @@ def test_what_python_did_not_acknowledge_is_sent_again(page: Page) -> None:
     sent = page.evaluate("window.sent.length")
     page.wait_for_timeout(5_000)
     assert page.evaluate("window.sent.length") == sent
+
+
+def test_a_new_server_is_sent_only_what_the_one_before_did_not_acknowledge(page: Page) -> None:
+    start(page)
+    mount(page)
+    for _ in range(3):
+        page.get_by_role("button", name="Show more").click()
+    mount(page, acknowledged=2)
+    mount(page, session="two")
+    assert page.evaluate("window.sentTo") == ["3 to two"]
 
 
 @pytest.mark.parametrize("first_gone", [True, False], ids=["old one gone first", "new one first"])

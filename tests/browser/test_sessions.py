@@ -1,5 +1,6 @@
 """The sessions page in a real browser, while agents work."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from lib import processes
-from tests.browser.conftest import TOP, App
+from lib.store import Store
+from tests.browser.conftest import TOP, App, serve, stop_all
 from tests.trees import Claude, Registry
 
 SOON = 20_000
@@ -140,6 +142,27 @@ def test_a_link_selects_and_never_acts(home: Path, app: App, page: Page) -> None
     expect(card(page, "s1")).to_be_visible(timeout=SOON)
     page.wait_for_timeout(TICK)
     expect(card(page, "s1")).to_be_visible()
+
+
+def test_a_server_that_was_started_anew_does_no_click_a_second_time(
+    home: Path, app: App, page: Page
+) -> None:
+    for name in ("s1", "s2"):
+        failed(home, name)
+    page.goto(app.url)
+    page.get_by_role("button", name="Dismiss, session s1").click(timeout=SOON)
+    expect(section(page, "recent").get_by_role("heading", name="Recent (1)")).to_be_visible()
+    stop_all(app.environ)
+    with contextlib.closing(Store.open(app.environ["QUARTERDECK_STORE_URL"])) as store:
+        store.undismiss("claude-code:s1")
+    again = serve(app)
+    expect(card(page, "s1")).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name="Dismiss, session s2").click()
+    expect(card(page, "s2")).to_be_hidden(timeout=SOON)
+    page.wait_for_timeout(TICK)
+    expect(card(page, "s1")).to_be_visible()
+    stop_all(app.environ)
+    again.wait()
 
 
 def test_dismiss_hides_for_good_and_undo_brings_back(home: Path, app: App, page: Page) -> None:
