@@ -21,6 +21,7 @@ from lib.cards import money
 from lib.costs import HISTORY_DAYS, Forecast, forecast, known_usd
 from lib.ledger import DIMENSIONS, Period
 from lib.model_notes import Budget, BudgetEvent
+from lib.projects import called
 from lib.settings import settings
 from lib.store import Store, StoreError
 
@@ -114,7 +115,14 @@ def rows_of(rows: pd.DataFrame, budget: Budget) -> pd.DataFrame:
     """The rows of a ledger that a budget is for, of whatever time."""
     if budget.dimension is None:
         return rows
-    return rows[rows[DIMENSIONS[budget.dimension]] == budget.value]
+    return rows[rows[DIMENSIONS[budget.dimension]].isin(_meant(rows, budget))]
+
+
+def _meant(rows: pd.DataFrame, budget: Budget) -> list[str]:
+    """The values of its dimension that a budget is for, of those that the whole ledger knows."""
+    known = list(rows[DIMENSIONS[budget.dimension or "project"]].cat.categories)
+    value = budget.value or ""
+    return called(value, known) if budget.dimension == "project" else [value]
 
 
 def standings(rows: pd.DataFrame, budgets: Sequence[Budget], now: pd.Timestamp) -> list[Standing]:
@@ -146,7 +154,7 @@ def _standing(
         forecast=forecast(own, period, zone, now),
         sessions=frozenset(spent["top_key"]),
         known=budget.dimension is None
-        or bool((rows[DIMENSIONS[budget.dimension]] == budget.value).any()),
+        or bool(rows[DIMENSIONS[budget.dimension]].isin(_meant(rows, budget)).any()),
     )
 
 

@@ -44,7 +44,7 @@ class Headline(NamedTuple):
     cache_savings_usd: float
     completed_sessions: int
     cost_per_completed_usd: float | None
-    """Cost of the sessions that are completed, by session; None where none of it is known."""
+    """Cost of the completed sessions of which it is known, by session; None where of none."""
     failed_sessions: int
     wasted_usd: float | None
     """Cost of the sessions that failed; None where they made calls and none could be priced."""
@@ -65,6 +65,10 @@ def headline(rows: pd.DataFrame) -> Headline:
     )
     completed_sessions = int(completed["top_key"].nunique())
     completed_usd = known_usd(completed)
+    # A session of which nobody knows the cost is on neither side of the fraction.
+    calls = completed.groupby("top_key", observed=True)[["requests", "unpriced_requests"]].sum()
+    is_known = (calls["requests"] == 0) | (calls["requests"] > calls["unpriced_requests"])
+    known_sessions = int(is_known.sum())
     return Headline(
         cost_usd=known_usd(rows),
         unpriced_requests=int(rows["unpriced_requests"].sum()),
@@ -74,9 +78,7 @@ def headline(rows: pd.DataFrame) -> Headline:
         cache_savings_usd=float(rows["cache_savings_usd"].sum()),
         completed_sessions=completed_sessions,
         cost_per_completed_usd=(
-            completed_usd / completed_sessions
-            if completed_sessions and completed_usd is not None
-            else None
+            completed_usd / known_sessions if known_sessions and completed_usd is not None else None
         ),
         failed_sessions=int(failed["top_key"].nunique()),
         wasted_usd=known_usd(failed),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from lib.cards import LOOKS
 from lib.health import CONCERNS
 from lib.per_frame import once_per_frame
+from lib.projects import called
 from lib.sections import Sort, top_level
 
 Mask = npt.NDArray[np.bool_]
@@ -51,7 +52,7 @@ _COLUMNS: dict[Facet, str] = {
     "look": "concerns",
     "error": "error_signature",
     "branch": "branch",
-    "model": "models",
+    "model": "all_models",
 }
 _ALWAYS_KNOWN: dict[Facet, AbstractSet[str]] = {
     "status": LOOKS.keys(),
@@ -189,6 +190,8 @@ def _one_of(top: pd.DataFrame, facet: Facet, chosen: Sequence[str]) -> Mask:
     if not chosen:
         return np.ones(len(top), dtype=bool)
     coded = _coded(top)[facet]
+    if facet == "project":
+        chosen = [one for value in chosen for one in called(value, coded.values)]
     wanted = np.array([value in chosen for value in coded.values], dtype=bool)
     mask = np.zeros(len(top), dtype=bool)
     mask[coded.rows[wanted[coded.codes]]] = True
@@ -223,6 +226,9 @@ def from_query(
     for facet in FACETS:
         allowed = _ALWAYS_KNOWN.get(facet) or known.get(facet)
         asked = list(dict.fromkeys(query.get(facet, ())))[:MOST_VALUES]
+        if facet == "project" and allowed is not None:
+            meant = [called(value, allowed) or [value] for value in asked]
+            asked = list(dict.fromkeys(one for names in meant for one in names))[:MOST_VALUES]
         accepted = asked if allowed is None else [value for value in asked if value in allowed]
         notes += [f"no {facet} “{_brief(value)}”" for value in asked if value not in accepted]
         chosen[facet] = tuple(accepted)

@@ -149,17 +149,21 @@ class Known:
         moved = self.store.sessions(since)
         for row in moved:
             self.sessions[row.key] = row
-            self.usage[row.key] = []
             # Also those that it leaves, should its parent be another now.
             changed |= {row.key} | self.family.relatives(row.key)
             self.family.note(row.key, row.parent_key)
+        # All of a session's, also of one that moved after the sessions were read.
+        used: dict[str, list[PricedUsage]] = {row.key: [] for row in moved}
         for usage in self.store.usage(since, pricing.thresholds()):
             if usage.session_key in self.sessions:
                 agent = self.sessions[usage.session_key].agent
                 priced = PricedUsage(
                     usage.model, usage.quarter_hour, usage.attribution, figures(usage, agent)
                 )
-                self.usage[usage.session_key].append(priced)
+                used.setdefault(usage.session_key, []).append(priced)
+        self.usage |= used
+        for key in used.keys() - changed:
+            changed |= {key} | self.family.relatives(key)
         return self._with_relatives(changed | self.twins.note(moved))
 
     def _load_actions(self, now: int) -> None:
@@ -224,6 +228,12 @@ class Known:
             for one in same
             for subagent in self.family.below(one)
         ]
+        models = {
+            group.model
+            for one in same
+            for member in (one, *self.family.below(one))
+            for group in self.usage.get(member, ())
+        }
         turn_limit = max((claim.turn_limit or 0 for claim in evidence), default=0)
         lately = asked(self.actions.get(key, []), now)
         row = {
@@ -235,6 +245,7 @@ class Known:
         last = session.last_activity_at
         if not status.stays_dismissed(session.dismissed_at, state, row["section"], last):
             row["dismissed_at"] = None
+        row["all_models"] = sorted(model for model in models if model is not None)
         row |= columns(session, state, self.servers, twin, row["requests"])
         row["parent_key"] = self.twins.server_of.get(key, session.parent_key)
         self.rows[key] = row
@@ -266,7 +277,8 @@ def load_sessions(store: Store, now: int | None = None) -> pd.DataFrame:
     Identity: `key`, `agent`, `agent_label`, `session_id`, `short_id`, `parent_key`,
     `forked_from`, `machine`, `source_path`, `project_path`, `project` (short name), `branch`,
     `specs` (a list), `spec` (the first of them), `title`, `first_prompt`, `last_message`,
-    `model` (of the newest call), `models`, `server` (URL of the LeanSpec server that runs it),
+    `model` (of the newest call), `models`, `all_models` (its
+    subagents' too), `server` (URL of the LeanSpec server that runs it),
     `sample`, `flags`.
     State: `status`, `section`, `process`, `turn`, `activity`, `reason`, `error_class`,
     `error_message`, `error_signature` and `error_text` of failed ones (see `lib.failures`), and

@@ -186,7 +186,8 @@ _loaded: WeakKeyDictionary[Store, _Loaded] = WeakKeyDictionary()
 
 
 def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    """`usage` with the columns of `DIMENSIONS`, `title`, `status`; samples left out.
+    """`usage` with the columns of `DIMENSIONS`, `title`, `status`, and `session`, the title with
+    the short id where several sessions have it; samples left out.
 
     Both are frames of `lib.frame`, of one store at one moment. Words are categories, so that a
     million calls are filtered and grouped by numbers.
@@ -196,8 +197,8 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     places = known.index.get_indexer(pd.Index(usage["session_key"]))
     found = usage[places >= 0].reset_index(drop=True)
     places = places[places >= 0]
-    of_top = known[_OF_TOP].reindex(above.to_numpy())
-    for name in _OF_TOP:
+    of_top = known[_OF_TOP].assign(session=_told_apart(known)).reindex(above.to_numpy())
+    for name in of_top:
         found[name] = _words(of_top[name], UNTITLED if name == "title" else NONE).take(places)
     found["session_key"] = pd.Categorical.from_codes(places, known.index)
     found["top_key"] = _words(above, NONE).take(places)
@@ -210,6 +211,12 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
 
 
 _OF_TOP = ["agent_label", "project", "spec", "branch", "machine", "title", "status"]
+
+
+def _told_apart(sessions: pd.DataFrame) -> "pd.Series[str]":
+    titles = sessions["title"].astype("object").fillna(UNTITLED)
+    is_shared = titles.isin(titles[sessions["parent_key"].isna() & titles.duplicated()])
+    return titles.where(~is_shared, titles + " · #" + sessions["short_id"].astype("object"))
 
 
 def _words(values: "pd.Series[str]", missing: str) -> "pd.Categorical[str]":

@@ -27,6 +27,7 @@ from lib.report_table import table
 from lib.settings import settings
 from lib.store import Store, StoreError
 
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 SESSION_TEXTS = [
     "key",
     "session_id",
@@ -231,9 +232,12 @@ def _timezone(name: str) -> tzinfo:
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"no date like 2026-11-22: {text}") from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"no year from {FIRST_YEAR} to {LAST_YEAR}: {text}")
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ _ORDERED_BY = [
     "since",
     "duration_ms",
     "cost_usd",
+    "subagent_cost_usd",
 ]
 _TOLD_OF_WAITING = ["short_id", "title", "first_prompt", "activity", "turn", "resets_at"]
 _ATTENTION = {"waiting": 0, "failed": 1, "rate-limited": 2, "running": 3, "paused": 3, "idle": 4}
@@ -76,7 +77,9 @@ def ordered(rows: pd.DataFrame, section: str, sort: Sort) -> pd.DataFrame:
             return rows.sort_values(["started_at", "key"], na_position="last")
         return rows.sort_values(["duration_ms", "key"], ascending=[False, True])
     if sort == "cost":
-        return rows.sort_values(["cost_usd", "key"], ascending=[False, True], na_position="last")
+        whole = rows["cost_usd"].add(rows["subagent_cost_usd"], fill_value=0)
+        known = rows.assign(whole=whole)
+        return known.sort_values(["whole", "key"], ascending=[False, True], na_position="last")
     if sort == "attention":
         tiers = rows.assign(tier=rows["status"].map(_ATTENTION).fillna(5))
         ignored = tiers["since"].fillna(tiers["last_activity_at"])

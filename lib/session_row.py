@@ -87,6 +87,7 @@ COLUMNS = [
     *numbers(_NOBODY, [], []),
     *control(_NOBODY, _NOTHING, Asked([]), is_silent=True),
     *columns(_NOBODY, _NOTHING, {}, None, 0),
+    "all_models",
     "concerns",
     "concern_reasons",
 ]

@@ -16,6 +16,7 @@ from lib import spec_reader
 from lib.cards import Row, text
 from lib.leanspec import Client, LeanSpecError
 from lib.model import ServerRow
+from lib.projects import called
 from lib.sections import top_level
 from lib.servers import configured
 from lib.settings import settings
@@ -44,7 +45,8 @@ def places(frame: pd.DataFrame, servers: Iterable[ServerRow], project: str) -> l
     """Where the sessions of the project with this short name lie, this machine's folders first."""
     here = settings().machine
     rows = top_level(frame)
-    rows = rows[(rows["project"] == project) & ~rows["sample"]]
+    names = called(project, rows["project"].dropna().unique())
+    rows = rows[rows["project"].isin(names) & ~rows["sample"]]
     local = rows[rows["server"].isna()]
     pairs = local[["machine", "project_path"]].drop_duplicates().itertuples(index=False)
     folders = [Place(str(machine), str(path)) for machine, path in pairs]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib.costs import known_usd
-from lib.ledger import FIGURES
+from lib.ledger import FIGURES, Period
 
 LENGTH = pd.Timedelta(hours=5)
 _HOUR = pd.Timedelta(hours=1)
@@ -35,22 +35,30 @@ class Projection(NamedTuple):
     total_tokens: int
 
 
-def windows(rows: pd.DataFrame) -> pd.DataFrame:
+def starts(rows: pd.DataFrame) -> pd.DatetimeIndex:
+    """When windows began, by all Claude Code calls of a ledger that nothing was left out of."""
+    at = rows.loc[(rows["agent"] == AGENT) & rows["at"].notna(), "at"]
+    hours = pd.DatetimeIndex(at.dt.floor("h").unique()).sort_values()
+    begun: list[pd.Timestamp] = []
+    for hour in hours:
+        if not begun or hour >= begun[-1] + LENGTH:
+            begun.append(hour)
+    return pd.DatetimeIndex(begun, tz="UTC")
+
+
+def windows(rows: pd.DataFrame, begun: pd.DatetimeIndex) -> pd.DataFrame:
     """One row a window of the Claude Code calls in `rows`, a ledger; the newest first.
 
-    `start` and `end` (UTC), the columns of `lib.ledger.FIGURES` with `total_tokens`, `sessions`.
-    Calls without a time are in none.
+    `begun`: `starts` of the whole ledger, whatever part of it `rows` are. `start` and `end` (UTC),
+    the columns of `lib.ledger.FIGURES` with `total_tokens`, `sessions`. Calls without a time are
+    in none.
     """
     is_one = (rows["agent"] == AGENT) & rows["at"].notna()
     known = rows.loc[is_one, ["at", "top_key", *FIGURES, "total_tokens"]]
     if known.empty:
         return pd.DataFrame(columns=_COLUMNS)
-    codes, hours = pd.factorize(known["at"].dt.floor("h"), sort=True)
-    starts: list[int] = []
-    for hour in ((hours - hours[0]) // _HOUR).tolist():
-        starts.append(hour if not starts or hour >= starts[-1] + LENGTH // _HOUR else starts[-1])
-    begun = hours[0] + pd.to_timedelta(starts, unit="h")
-    groups = known.groupby(pd.Series(begun.take(codes), index=known.index, name="start"))
+    places = begun.searchsorted(known["at"], side="right") - 1
+    groups = known.groupby(pd.Series(begun.take(places), index=known.index, name="start"))
     found = groups[[*FIGURES, "total_tokens"]].sum()
     found["sessions"] = groups["top_key"].nunique()
     found = found.reset_index().sort_values("start", ascending=False, ignore_index=True)
@@ -58,12 +66,22 @@ def windows(rows: pd.DataFrame) -> pd.DataFrame:
     return found[_COLUMNS]
 
 
-def active(found: pd.DataFrame, now: pd.Timestamp) -> Window | None:
-    """The window of `windows` in which `now` lies, if any call was made in it."""
-    for start, end in zip(found["start"][:1], found["end"][:1], strict=True):
-        if start <= now < end:
-            return Window(start, end)
+def active(begun: pd.DatetimeIndex, now: pd.Timestamp) -> Window | None:
+    """The window in which `now` lies, if any call was made in it; `begun` as for `windows`."""
+    for start in begun[-1:]:
+        if start <= now < start + LENGTH:
+            return Window(start, start + LENGTH)
     return None
+
+
+def touching(found: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """The windows of which a part lies in a period."""
+    is_in = pd.Series(True, index=found.index)
+    if period.start is not None:
+        is_in &= found["end"] > period.start
+    if period.end is not None:
+        is_in &= found["start"] < period.end
+    return found[is_in]
 
 
 def calls_in(rows: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -75,11 +93,11 @@ def calls_in(rows: pd.DataFrame, window: Window) -> pd.DataFrame:
 def projection(rows: pd.DataFrame, window: Window, now: pd.Timestamp) -> Projection | None:
     """Where the active window is heading: at the pace since its first quarter hour with a call.
 
-    None in the first minutes, which say nothing.
+    None in the first minutes, which say nothing, and where no call of `rows` is in it.
     """
     calls = calls_in(rows, window)
     since = calls["at"].min()
-    if now - since < FEWEST:
+    if calls.empty or now - since < FEWEST:
         return None
     factor = (window.end - since) / (now - since)
     cost = known_usd(calls)

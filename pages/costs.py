@@ -55,7 +55,9 @@ drawn = {
     "Tools": lambda: cost_tools.tools(
         shared, narrowed(rows, selected, choice.zone, but="span"), selected.span or choice.period
     ),
-    "Five-hour windows": lambda: cost_charts.five_hours(rows, choice, selected),
+    "Five-hour windows": lambda: cost_charts.five_hours(
+        costs.window_starts(shared), rows, choice, selected
+    ),
 }
 tabs = st.tabs(list(drawn), key="chart", on_change="rerun", bind="query-params")
 for draw, tab in zip(drawn.values(), tabs, strict=True):

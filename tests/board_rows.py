@@ -42,6 +42,7 @@ def a_row(name: str = "a1b2c3d4", **facts: Any) -> dict[str, Any]:
         "subagents": 0,
         "sample": False,
     } | facts
+    known["all_models"] = known.get("all_models") or known["models"]
     for column in TIMES:
         if known[column] is not None:
             known[column] = NOW_MS - known[column]

@@ -19,7 +19,10 @@ def sessions_frame(*sessions: dict[str, Any]) -> pd.DataFrame:
         "status": "completed",
         "sample": False,
     }
-    rows = [{**dict.fromkeys(SESSIONS), **known, **session} for session in sessions]
+    rows = [
+        {**dict.fromkeys(SESSIONS), **known, "short_id": session["key"], **session}
+        for session in sessions
+    ]
     frame = pd.DataFrame(rows, columns=[*SESSIONS, "project"])
     frame["sample"] = frame["sample"].astype(bool)
     for column in ("started_at", "ended_at", "last_activity_at"):

@@ -335,3 +335,15 @@ def test_what_the_last_call_of_a_day_crosses_is_told_in_the_next_day_and_once(
     told = [(one.budget_id, one.kind) for one in budgets.check(file_store)]
     assert told == [("b", "50"), ("b", "80"), ("b", "100")]
     assert budgets.check(file_store) == []
+
+
+def test_a_budget_goes_on_when_another_project_of_the_name_appears() -> None:
+    budget = a_budget(dimension="project", value="api")
+    usage = usage_frame(
+        *({"session_key": key, "at": "2026-03-10T09:00", "cost_usd": 2} for key in ("a", "b", "c"))
+    )
+    projects = {"a": "work/api", "b": "x/api", "c": "rapid-api"}
+    about = ({"key": key, "project": name} for key, name in projects.items())
+    rows = ledger.ledger(usage, sessions_frame(*about))
+    (found,) = budgets.standings(rows, [budget], NOW)
+    assert (found.spent_usd, found.known) == (4, True)

@@ -51,6 +51,16 @@ def test_the_headline_tells_what_was_spent_saved_and_wasted() -> None:
     assert (found.requests, found.unpriced_requests, found.total_tokens) == (5, 1, 105)
 
 
+def test_sessions_of_which_nobody_knows_the_cost_make_the_others_no_cheaper() -> None:
+    usage = usage_frame(
+        {"session_key": "a", "at": "2026-03-01", "cost_usd": 6},
+        {"session_key": "b", "at": "2026-03-01", "unpriced_requests": 1},
+        {"session_key": "c", "at": "2026-03-01", "unpriced_requests": 1, "requests": 2},
+    )
+    found = costs.headline(ledger(usage, sessions_frame({"key": "a"}, {"key": "b"}, {"key": "c"})))
+    assert (found.completed_sessions, found.cost_per_completed_usd) == (3, 3)
+
+
 @pytest.mark.parametrize("status", ["completed", "failed"])
 def test_calls_of_which_none_has_a_price_cost_nobody_knows_what(status: str) -> None:
     unpriced = a_ledger({"at": "2026-03-01", "unpriced_requests": 1}, status=status)

@@ -90,6 +90,19 @@ def test_a_count_is_what_choosing_the_option_would_leave() -> None:
             assert len(filters.apply(ROWS, alone, NOW)) == count, (facet, value)
 
 
+def test_a_project_is_found_by_the_name_that_it_had_before_another_of_its_name_came() -> None:
+    rows = a_frame(
+        a_row("s1", project_path="/me/work/api"),
+        a_row("s2", project_path="/srv/x/api"),
+        a_row("s3", project_path="/me/rapid-api"),
+    )
+    left = filters.apply(rows, Filters(project=("api",)), NOW)
+    assert list(left["session_id"]) == ["s1", "s2"]
+    known = filters.values(rows, "project")
+    found, notes = filters.from_query({"project": ["api", "gone"]}, {"project": known})
+    assert (found.project, notes) == (("work/api", "x/api"), ["no project “gone”"])
+
+
 def test_a_session_of_two_models_counts_for_both_and_once_for_each() -> None:
     assert filters.counts(ROWS, Filters(), NOW)["model"] == {
         "sonnet": 2,

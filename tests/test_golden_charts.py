@@ -31,7 +31,7 @@ def rows(golden_store: Store) -> pd.DataFrame:
 
 
 def test_the_five_hour_windows(rows: pd.DataFrame) -> None:
-    found = windows.windows(rows)
+    found = windows.windows(rows, windows.starts(rows))
     columns = ["start", "cost_usd", "requests", "unpriced_requests", "total_tokens", "sessions"]
     told = found[columns].itertuples(index=False, name=None)
     for row, (start, usd, *counts) in zip(told, WINDOWS, strict=True):
@@ -40,7 +40,7 @@ def test_the_five_hour_windows(rows: pd.DataFrame) -> None:
 
 
 def test_the_active_window_and_its_end(rows: pd.DataFrame) -> None:
-    window = windows.active(windows.windows(rows), NOW)
+    window = windows.active(windows.starts(rows), NOW)
     assert window == Window(*(pd.Timestamp(f"2026-03-31T{hour}:00Z") for hour in (11, 16)))
     assert window is not None
     # Half an hour since 11:30 of the four and a half until 16:00: nine times 0.18 and 36k.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lib.ledger import (
     DIMENSIONS,
     NONE,
+    UNTITLED,
     Bucket,
     Period,
     buckets,
@@ -228,3 +229,11 @@ def test_calls_are_told_apart_by_what_made_the_agent_ask() -> None:
     assert list(rows["subagent"]) == [NONE, NONE, "reviewer", "Claude Code subagent"]
     assert list(rows["skill"]) == ["pdf", NONE, NONE, NONE]
     assert list(rows["mcp_server"]) == [NONE, NONE, "files", NONE]
+
+
+def test_sessions_of_one_title_are_told_apart_and_others_go_by_their_title() -> None:
+    names = {"a": "Fix it", "b": "Fix it", "c": None, "d": "Build it"}
+    usage = usage_frame(*({"session_key": key, "at": "2026-03-01"} for key in names))
+    about = ({"key": key, "title": title} for key, title in names.items())
+    rows = ledger(usage, sessions_frame(*about))
+    assert list(rows["session"]) == ["Fix it · #a", "Fix it · #b", UNTITLED, "Build it"]

@@ -124,6 +124,8 @@ def test_an_empty_store_is_no_failure(environ: dict[str, str]) -> None:
         ["sessions", "--xml"],
         ["daily", "--since", "yesterday"],
         ["daily", "--since", "2026-11-23", "--until", "2026-11-22"],
+        ["daily", "--until", "9999-12-31"],
+        ["daily", "--since", "0001-01-01"],
     ],
 )
 def test_bad_use_exits_with_two(environ: dict[str, str], words: list[str]) -> None:

@@ -88,6 +88,13 @@ def test_newest_puts_the_last_begun_or_ended_first() -> None:
     assert order("recent", "newest", *ended) == ["new", "old"]
 
 
+def test_what_subagents_cost_is_part_of_a_sessions_cost() -> None:
+    alone = a_row("alone", cost_usd=2.0)
+    helped = a_row("helped", cost_usd=0.5, subagent_cost_usd=5.0, subagents=1)
+    only_below = a_row("below", cost_usd=None, subagent_cost_usd=3.0, subagents=1)
+    assert order("running", "cost", alone, helped, only_below) == ["helped", "below", "alone"]
+
+
 def test_cost_puts_the_highest_first_and_the_unpriced_last() -> None:
     assert order(
         "running",

@@ -190,19 +190,23 @@ def context(shared: Shared, rows: pd.DataFrame, choice: Choice, chosen: Selectio
     _figures(table, "context")
 
 
-def five_hours(rows: pd.DataFrame, choice: Choice, chosen: Selection) -> None:
-    """Windows of five hours. `rows`: of all time, since a window may begin before the period."""
+def five_hours(
+    begun: pd.DatetimeIndex, rows: pd.DataFrame, choice: Choice, chosen: Selection
+) -> None:
+    """Windows of five hours, which began as `begun` tells, whatever the filters leave.
+
+    `rows`: of all time, since a window may begin before the period.
+    """
     rows = narrowed(rows, chosen, choice.zone, but="span")
-    found = windows.windows(rows)
+    found = windows.windows(rows, begun)
     found["cost_usd"] = found["cost_usd"].where(ledger.is_priced(found))
-    now = choice.now
-    window = windows.active(found, now)
+    window = windows.active(begun, choice.now)
     places = st.columns(3)
     if window is None:
         st.caption("No window of Claude Code is active: the next call begins one.")
     else:
         _active(places, rows, found, choice, window)
-    shown = ledger.within(found.assign(at=found["start"]), choice.period).head(MOST_WINDOWS)
+    shown = windows.touching(found, choice.period).head(MOST_WINDOWS)
     if shown.empty:
         st.info("No calls of Claude Code here.")
         return
@@ -217,7 +221,7 @@ def five_hours(rows: pd.DataFrame, choice: Choice, chosen: Selection) -> None:
         "Five hours from the hour of a first call on, all machines of this store together. What "
         "else counts against a plan's limit, as use of the web, is in no file."
     )
-    told = shown.drop(columns="at").iloc[::-1]
+    told = shown.iloc[::-1]
     for column in ("start", "end"):
         told[column] = told[column].dt.tz_convert(choice.zone).dt.tz_localize(None)
     _figures(told, "five-hour-windows", hide_index=True)
@@ -234,13 +238,16 @@ def _active(
     begun, ends = (f"{_on_clocks(one, choice):%H:%M}" for one in window)
     remains = f"{left // 60} h {left % 60:02d} min left"
     metric(places[0], "Active window", remains, note=f"{begun} to {ends}")
-    tokens, largest = int(found["total_tokens"].iloc[0]), found["total_tokens"].iloc[1:].max()
+    calls = windows.calls_in(rows, window)
+    tokens = int(calls["total_tokens"].sum())
+    largest = found.loc[found["start"] != window.start, "total_tokens"].max()
     share = f" · {tokens / largest:.0%} of the largest before" if largest > 0 else ""
-    cost = costs.known_usd(windows.calls_in(rows, window))
+    cost = costs.known_usd(calls)
     metric(places[1], "Spent in it", _money(cost), note=f"{tokens:,} tokens{share}")
     expected = windows.projection(rows, window, choice.now)
     if expected is None:
-        metric(places[2], "At its end", "–", note="too early to tell")
+        why = "no calls here" if calls.empty else "too early to tell"
+        metric(places[2], "At its end", "–", note=why)
     else:
         told = f"{expected.total_tokens:,} tokens, at this pace"
         metric(places[2], "At its end", _money(expected.cost_usd), note=told)
@@ -282,7 +289,7 @@ def _figures(table: pd.DataFrame, name: str, *, hide_index: bool = False) -> Non
 
 
 def _column(by: Dimension) -> str:
-    return "title" if by == "session" else DIMENSIONS[by]
+    return "session" if by == "session" else DIMENSIONS[by]
 
 
 def _by_kind(shown: pd.DataFrame, choice: Choice) -> pd.DataFrame:

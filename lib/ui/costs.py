@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 import pandas as pd
 import streamlit as st
 
-from lib import costs, filters, ledger
+from lib import costs, filters, ledger, windows
 from lib.cards import money
 from lib.costs import HOUR_MS, Change
 from lib.ledger import Bucket, Dimension, Period
@@ -62,6 +62,11 @@ def rows_of(shared: Shared) -> pd.DataFrame:
     everything = shared.filters.model_copy(update={"range": "all", "dismissed": True})
     left = filters.apply(sessions, everything, state.now())
     return rows[rows["top_key"].isin(left["key"])]
+
+
+def window_starts(shared: Shared) -> pd.DatetimeIndex:
+    """When five-hour windows began: they count all that was used, whatever the filters leave."""
+    return windows.starts(ledger.load(shared.store, state.now_ms()))
 
 
 def choose(rows: pd.DataFrame) -> Choice:

@@ -14,7 +14,7 @@ def exports(found: pd.DataFrame, name: str) -> None:
     made = {
         "CSV": ("text/csv", lambda: as_csv(found)),
         "Parquet": ("application/vnd.apache.parquet", lambda: found.to_parquet(index=False)),
-        "JSON": ("application/json", lambda: found.to_json(orient="records")),
+        "JSON": ("application/json", lambda: found.to_json(orient="records", date_format="iso")),
     }
     for label, (kind, make) in made.items():
         place.download_button(
