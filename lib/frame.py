@@ -27,7 +27,7 @@ from lib.figures import (
     total,
 )
 from lib.health import add_concerns
-from lib.model import Action, Evidence, ServerRow, Session
+from lib.model import DELETED, Action, Evidence, ServerRow, Session
 from lib.model_analysis import Analysis
 from lib.parents import Family
 from lib.request_frame import load_requests
@@ -243,7 +243,8 @@ class Known:
             **control(session, state, lately, session.machine in self.silent),
         }
         last = session.last_activity_at
-        if not status.stays_dismissed(session.dismissed_at, state, row["section"], last):
+        stays = status.stays_dismissed(session.dismissed_at, state, row["section"], last)
+        if not stays and DELETED not in session.flags:
             row["dismissed_at"] = None
         row["all_models"] = sorted(model for model in models if model is not None)
         row |= columns(session, state, self.servers, twin, row["requests"])

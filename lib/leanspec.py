@@ -45,6 +45,7 @@ Value = TypeVar("Value")
 
 TOTAL_SECONDS = 10.0
 """What one call may take, from the first look-up of the host to the last byte."""
+MOST_OFFSET_MS = 100 * 365 * 86_400_000
 LARGEST_BODY = 32 * 1024 * 1024
 _MOST_REDIRECTS = 3
 _FALLBACK: frozenset[Kind] = frozenset({"not-found", "rejected", "too-large"})
@@ -312,10 +313,15 @@ class Client:
         except (KeyError, ValueError, OverflowError):
             return
         # A stamp says the second only, cut off.
-        self.clock_offset_ms = int(stamp * 1000) + 500 - now
+        offset = int(stamp * 1000) + 500 - now
+        # No clock is wrong by so much, and nothing can be dated by such an answer.
+        self.clock_offset_ms = offset if abs(offset) < MOST_OFFSET_MS else None
 
     def _failure(self, response: httpx.Response, content: bytes) -> LeanSpecError:
         status = f"{response.status_code} {response.reason_phrase}".strip()
+        # Before anything is cut: half a token is half told.
+        if self._token:
+            content = content.replace(self._token.encode(), "…".encode())
         said = self._without_token(message_of(response.headers.get("content-type", ""), content))
         if response.status_code in (401, 403):
             asked = "does not accept the token" if self._token else "wants a token"
@@ -328,7 +334,7 @@ class Client:
         cause = _tls_failure(error)
         if cause is not None:
             return f"No TLS connection to {self.url}: {cause}."
-        why = self._without_token(first_line(str(error)))
+        why = first_line(self._without_token(str(error)))
         return f"{self.url} can't be reached: {why or type(error).__name__}."
 
     def _foreign(self, why: str) -> str:

@@ -16,6 +16,7 @@ from lib.readers import LABELS
 from lib.readers.values import TITLE_LENGTH, as_text, as_time, as_word
 from lib.specs import is_spec_name
 
+MOST_STEPS = 1_000_000
 AGENT = "leanspec"
 SOURCE = "leanspec-server"
 
@@ -131,8 +132,10 @@ def unreachable(session: Session) -> Evidence:
 def deleted(session: Session, now: int) -> tuple[Session, Evidence]:
     """A session that its server has no longer: what ran was stopped by that."""
     if session.turn in ("running", "waiting", "retrying", "pending", "unknown"):
+        # What had not begun had no activity that could end now.
+        ended_at = session.last_activity_at if session.turn == "pending" else now
         session = msgspec.structs.replace(
-            session, turn="stopped", turn_detail=None, last_activity_at=now
+            session, turn="stopped", turn_detail=None, last_activity_at=ended_at
         )
     flags = [*(flag for flag in session.flags if flag != DELETED), DELETED]
     return msgspec.structs.replace(session, flags=flags), _claim(session, "dead")
@@ -174,8 +177,9 @@ def _session(
         session.exit_code = session.exit_code if log.exit_code is None else log.exit_code
         session.todo_done, session.todo_total = log.plan or (before.todo_done, before.todo_total)
     if told.plan_progress is not None:
-        session.todo_done = max(0, told.plan_progress.completed)
-        session.todo_total = max(session.todo_done, told.plan_progress.total)
+        steps = told.plan_progress
+        session.todo_done = min(max(0, steps.completed), MOST_STEPS)
+        session.todo_total = min(max(session.todo_done, steps.total), MOST_STEPS)
     return session
 
 

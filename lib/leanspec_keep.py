@@ -32,7 +32,8 @@ class Seen(NamedTuple):
     """All that a session's facts were made of; the same again yields the same facts."""
 
     told: ServerSession
-    lines: int | None
+    lines: tuple[int, int | None] | None
+    """How many there are, which is never over a thousand, and when the newest was written."""
     lost: bool
 
 
@@ -83,7 +84,8 @@ class Kept:
             if key in foreign:
                 continue
             log = logs.get(one.id)
-            made_of = Seen(one, log.lines if log else None, is_lost(log, origin))
+            lines = (log.lines, log.last_at) if log else None
+            made_of = Seen(one, lines, is_lost(log, origin))
             if self._seen.get(key) != made_of:
                 seen[key] = made_of
                 self._compare(batch, *facts_of(one, origin, self.known.get(key), log))

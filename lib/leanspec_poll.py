@@ -118,14 +118,23 @@ class Poller:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with Client(self._setting.url, self._setting.token, CALL_SECONDS) as client:
-                    while not self._stopping.is_set():
-                        self._wait(self._round(client))
-            except LeanSpecError as error:
-                self._wait(self._failed("unreachable", str(error)))
+                self._follow()
+            except Exception as error:
+                # Whatever a server's answers do to us, it is asked again.
+                log.exception("%s", self._setting.name)
+                problem = f"{type(error).__name__}: {error}"
+                self._stopping.wait(self._failed("unreachable", problem))
         self._streams.want(self._setting.url, (), self._listener())
         with contextlib.suppress(StoreError):
             self._silence()
+
+    def _follow(self) -> None:
+        try:
+            with Client(self._setting.url, self._setting.token, CALL_SECONDS) as client:
+                while not self._stopping.is_set():
+                    self._wait(self._round(client))
+        except LeanSpecError as error:
+            self._wait(self._failed("unreachable", str(error)))
 
     def _round(self, client: Client) -> float:
         """Ask once; answer how many seconds to wait until the next time."""
@@ -136,10 +145,6 @@ class Poller:
         except StoreError as error:
             log.warning("%s: %s", self._setting.name, error)
             return CALM_SECONDS
-        except Exception as error:
-            # Whatever one server's answer does to us, it must not end the thread.
-            log.exception("%s", self._setting.name)
-            return self._failed("unreachable", f"{type(error).__name__}: {error}")
         self._failures = 0
         self._is_silenced = False
         return BUSY_SECONDS if self._running() else CALM_SECONDS

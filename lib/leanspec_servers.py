@@ -113,6 +113,10 @@ class Servers:
             for url, setting in wanted.items():
                 if url not in self._rows:
                     self._rows[url] = _row(setting, self._config.machine, known.get(url))
+            for session in self._store.sessions() if wanted != self._settings else ():
+                owner = wanted.get(session.server or "")
+                if owner is not None and owner.on and session.machine == self._config.machine:
+                    self._owners.setdefault(session.key, owner.url)
         for url, setting in wanted.items():
             if setting.on and url not in self._pollers:
                 self._pollers[url] = self._poller(setting)

@@ -48,6 +48,11 @@ def read_server_log(
 ) -> Transcript:
     """The newest `limit` entries of the session's log, from its server as it is configured here."""
     url = session.server
+    if session.machine != config.machine:
+        # What has the same address here may be another server.
+        return Transcript(
+            problem=f"Its log is on {url} of {session.machine}. Open the board there."
+        )
     known = servers.configured(config, environ).servers
     setting = next((one for one in known if one.url == url), None)
     if url is None or setting is None:

@@ -146,6 +146,16 @@ def save(config: Settings, setting: ServerSetting, replaces: str | None = None) 
         entries[:] = [*kept[:place], entry, *kept[place:]]
 
 
+def turn(config: Settings, url: str, *, on: bool) -> None:
+    """Switch the server at `url` on or off. Raises as `save`, also when it is there no more."""
+    with _changing(config) as entries:
+        found = [one for one in entries if _url(one) == url]
+        if not found:
+            raise ValueError("It was removed meanwhile.")
+        for entry in found:
+            entry["on"] = on
+
+
 def remove(config: Settings, url: str) -> None:
     """Take the server at `url` out of the settings file. Raises as `save`."""
     with _changing(config) as entries:

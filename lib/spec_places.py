@@ -133,5 +133,7 @@ def _must_be_here(place: Place) -> None:
 
 def _client(url: str) -> Client:
     known = configured(settings(), os.environ).servers
-    token = next((server.token for server in known if server.url == url), None)
-    return Client(url, token, SERVER_SECONDS)
+    setting = next((server for server in known if server.url == url), None)
+    if setting is not None and not setting.on:
+        raise SpecError(f"Its specs are on {setting.name}, which is switched off.")
+    return Client(url, setting.token if setting else None, SERVER_SECONDS)

@@ -8,4 +8,5 @@ shared = state.shared()
 st.title("Action log")
 wanted = action_log.filter_bar()
 sessions = state.sessions_frame(shared.store)
-action_log.table(shared.store, wanted, set(sessions["key"]))
+may_act = shared.access.level == "act"
+action_log.table(shared.store, wanted, set(sessions["key"]), with_addresses=may_act)

@@ -13,9 +13,11 @@ import pytest
 
 from lib import actions
 from lib.collector import now_ms
-from lib.model import ActionKind
+from lib.frame import load_sessions
+from lib.leanspec_facts import deleted
+from lib.model import ActionKind, Session
 from lib.settings import settings
-from lib.store import Store
+from lib.store import Batch, Store
 from lib.store_actions import INTERRUPTED
 from tests.acting import HERE, Desk, a_setting, pending
 from tests.leanspec_server import LeanSpecServer, running_server
@@ -103,6 +105,14 @@ def test_what_was_deleted_leaves_the_board(desk: Desk, leanspec_server: LeanSpec
     assert desk.do("delete", key).state == "done"
     dismissed = {row.key: row.dismissed_at is not None for row in desk.store.sessions()}
     assert dismissed == {key: True, other: False}
+    session = desk.store.session(key)
+    assert session is not None
+    # The server's poller hears of it after that.
+    known = Session(**{name: getattr(session, name) for name in Session.__struct_fields__})
+    gone, claim = deleted(known, now_ms() + 5_000)
+    desk.store.write(Batch(sessions=[gone], evidence=[claim]))
+    rows = load_sessions(desk.store, now_ms() + 6_000).set_index("key")
+    assert rows["dismissed_at"].notna()[key]
 
 
 def test_an_outcome_that_can_not_be_written_is_written_later(

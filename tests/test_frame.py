@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import filters, frame, heard
+from lib import frame, heard
 from lib.figures import Figures
 from lib.frame import load_sessions, load_usage, today_totals
 from lib.model import NO_LOCAL_TOKENS, DaemonRow, Evidence, Request, Session, owner_rank
-from lib.store import Batch, SessionRow, Store
+from lib.store import Batch, Store
 from tests.trees import MODEL, at_ms
 
 NOW = at_ms(600)
@@ -373,36 +373,3 @@ def test_relatives_are_found_while_others_load_sessions(store: Store) -> None:
     while growing.is_alive():
         assert frame.relatives(store, "claude-code:s1", NOW) == {"Subagents": ["claude-code:s2"]}
     growing.join()
-
-
-def test_models_of_subagents_are_models_of_the_session(store: Store) -> None:
-    child = a_session("a", key="claude-code:s1/a", parent_key="claude-code:s1")
-    call = a_call("a", session_key="claude-code:s1/a", model="small")
-    store.write(
-        Batch(sessions=[a_session("s1"), child], requests=[a_call("s1", model="large"), call])
-    )
-    row = row_of(store, "s1")
-    assert (row["models"], row["all_models"]) == (["large"], ["large", "small"])
-    assert filters.values(load_sessions(store, NOW), "model") == ["large", "small"]
-
-
-def test_what_moves_while_it_is_loaded_is_counted_once(
-    file_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child = a_session("a", key="claude-code:s1/a", parent_key="claude-code:s1")
-    calls = [a_call("s1"), a_call("a", session_key="claude-code:s1/a")]
-    file_store.write(Batch(sessions=[a_session("s1"), child], requests=calls))
-    row_of(file_store, "s1")
-    sessions = file_store.sessions
-
-    def sessions_and_a_write(since: int) -> list[SessionRow]:
-        found = sessions(since)
-        monkeypatch.undo()
-        child.turns += 1
-        file_store.write(Batch(sessions=[child], requests=[]))
-        return found
-
-    file_store.write(Batch(sessions=[a_session("s1", turns=9)]))
-    monkeypatch.setattr(file_store, "sessions", sessions_and_a_write)
-    row = row_of(file_store, "s1")
-    assert (row["requests"], row["subagents"], row["subagent_tokens"]) == (1, 1, 1_000_000)

@@ -295,10 +295,25 @@ def test_a_server_that_repeats_the_token_does_not_get_it_into_a_message(
     assert str(failure_of(hostile.url, "open-sesame")) == "no use for Bearer …"
 
 
+def test_no_part_of_a_repeated_token_gets_into_a_message_that_is_cut(
+    hostile: HostileServer,
+) -> None:
+    hostile.answer("/health", json_of({"message": f"{'x' * 290} open-sesame-open-sesame"}, 400))
+    assert "open" not in str(failure_of(hostile.url, "open-sesame-open-sesame"))
+
+
 def test_a_token_that_is_none_is_refused_without_naming_it() -> None:
     with pytest.raises(LeanSpecError) as caught:
         Client("http://127.0.0.1", "open\nsesame")
     assert "sesame" not in str(caught.value)
+
+
+def test_a_clock_that_no_server_can_have_is_not_believed(hostile: HostileServer) -> None:
+    absurd = "Fri, 31 Dec 9999 23:59:59 GMT"
+    hostile.answer("/health", json_of({"status": "ok", "version": "1"}, Date=absurd))
+    with Client(hostile.url) as client:
+        client.version()
+        assert client.clock_offset_ms is None
 
 
 def test_a_wrong_clock_is_noticed(hostile: HostileServer) -> None:

@@ -13,6 +13,7 @@ from lib import status
 from lib.leanspec_answers import ActiveTool, PlanProgress, ServerSession
 from lib.leanspec_facts import (
     DELETED,
+    MOST_STEPS,
     Origin,
     deleted,
     facts_of,
@@ -272,6 +273,12 @@ def test_a_session_deleted_on_its_server_is_over(word: str, expected: str) -> No
     state = status.derive(session, [claim], NOW)
     assert (state.status, session.flags) == (expected, [DELETED])
     assert status.section(state, session.last_activity_at, NOW) == "recent"
+
+
+def test_a_plan_of_more_steps_than_any_has_is_kept_at_what_a_store_can_hold() -> None:
+    steps = PlanProgress(completed=-3, total=10**20)
+    session, _ = facts_of(told(plan_progress=steps), ORIGIN, None, None)
+    assert (session.todo_done, session.todo_total) == (0, MOST_STEPS)
 
 
 def test_specs_named_by_path_count_and_other_names_do_not() -> None:

@@ -6,6 +6,7 @@ from lib.heard import SILENT_MS
 from lib.leanspec_answers import ServerSession
 from lib.leanspec_facts import Origin
 from lib.leanspec_keep import FOREIGN_MS, Kept
+from lib.leanspec_log import SessionLog
 from lib.model import DaemonRow
 from lib.store import Batch, Store, StoreError
 
@@ -41,6 +42,17 @@ def test_the_same_again_is_not_written(file_store: Store) -> None:
     take(keeper, told(), now=NOW + 2_000)
     take(kept(file_store), told(), now=NOW + 4_000)
     assert file_store.version() == version
+
+
+def test_a_log_that_stays_as_long_as_a_server_lets_it_is_news_by_its_newest_line(
+    file_store: Store,
+) -> None:
+    keeper = kept(file_store)
+    for second, words in enumerate(("first", "second")):
+        log = SessionLog()
+        log.add("stdout", words, f"2026-11-22T15:00:0{second}Z")
+        keeper.take([told()], {"one": log}, Origin(URL, "desk", NOW + second), complete=True)
+    assert file_store.sessions()[0].last_message == "second"
 
 
 def test_the_first_sight_is_history_and_everything_after_it_an_event(file_store: Store) -> None:

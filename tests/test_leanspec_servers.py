@@ -161,3 +161,20 @@ def test_a_daemon_without_servers_imports_nothing_that_talks_to_them() -> None:
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_session_stays_with_the_server_that_had_it_before_a_restart(
+    file_store: Store, config: Settings, tmp_path: Path
+) -> None:
+    urls = ["http://127.0.0.1:7/", "http://127.0.0.1:9"]
+    for url in urls:
+        servers.save(config, ServerSetting(url=url, name=url))
+    known = Session(key="leanspec:a", agent="leanspec", session_id="a", machine="desk")
+    known.server = urls[1]
+    file_store.write(Batch(sessions=[known]))
+    following = Servers(file_store, config, {"HOME": str(tmp_path)})
+    following.thread.start()
+    wait_for_state(file_store, urls[1], "unreachable")
+    assert not following._is_ours("leanspec:a", "http://127.0.0.1:7")
+    assert following._is_ours("leanspec:a", urls[1])
+    following.close()

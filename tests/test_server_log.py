@@ -26,12 +26,24 @@ def told(server: LeanSpecServer, folder: Path, prompt: str, runner: str) -> Tran
         made = client.create(str(server.project), [], prompt, runner)
         client.start(made.id)
         server.wait_for_status(made.id, "completed", "failed")
-    session = Session(key=key_of(made.id), agent=AGENT, session_id=made.id, server=server.url)
+    session = Session(
+        key=key_of(made.id), agent=AGENT, session_id=made.id, server=server.url, machine="here"
+    )
     assert is_of_server(session)
     config = Settings(f"sqlite:///{folder / 'x.db'}", folder, "here")
     found = read_server_log(session, config, {"QUARTERDECK_LEANSPEC_SERVERS": server.url})
     assert found.problem is None
     return found
+
+
+def test_the_server_of_another_machine_is_not_taken_for_the_one_of_its_address_here(
+    tmp_path: Path,
+) -> None:
+    url = "http://localhost:3000"
+    there = Session(key=key_of("a"), agent=AGENT, session_id="a", server=url, machine="me@laptop")
+    config = Settings(f"sqlite:///{tmp_path / 'x.db'}", tmp_path, "here")
+    found = read_server_log(there, config, {"QUARTERDECK_LEANSPEC_SERVERS": url})
+    assert found.problem == f"Its log is on {url} of me@laptop. Open the board there."
 
 
 def texts(found: Transcript, kind: str, level: str) -> list[str]:
@@ -62,7 +74,9 @@ def test_a_runner_that_speaks_acp_is_told_by_what_it_says_and_does(
 
 
 def test_a_server_that_is_not_configured_or_gone_says_so(tmp_path: Path) -> None:
-    session = Session(key="leanspec:x", agent=AGENT, session_id="x", server="http://127.0.0.1:9")
+    session = Session(
+        key="leanspec:x", agent=AGENT, session_id="x", server="http://127.0.0.1:9", machine="here"
+    )
     config = Settings("sqlite://", tmp_path, "here")
     assert "not configured here" in (read_server_log(session, config, {}).problem or "")
     environ = {"QUARTERDECK_LEANSPEC_SERVERS": "http://127.0.0.1:9"}

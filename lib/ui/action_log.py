@@ -1,5 +1,6 @@
 """The table of the Action log: every action that was ever asked for, refusals too."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import get_args
 
@@ -21,6 +22,7 @@ STATES: dict[ActionState, str] = {
     "failed": "❌ failed",
     "unverified": "❔ not verified",
 }
+_ADDRESS = re.compile(r"https?://[^\s,;]+")
 _KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
 
 
@@ -41,8 +43,13 @@ def filter_bar() -> ActionFilter:
     )
 
 
-def table(store: Store, wanted: ActionFilter, known: Collection[str]) -> None:
-    """Draw the chosen actions, newest first. `known`: keys of sessions that have a page."""
+def table(
+    store: Store, wanted: ActionFilter, known: Collection[str], *, with_addresses: bool
+) -> None:
+    """Draw the chosen actions, newest first. `known`: keys of sessions that have a page.
+
+    `with_addresses`: whether the viewer may know where servers are.
+    """
     count = store.actions.count(wanted)
     if not count:
         st.info("Nothing was asked for yet." if not any(wanted) else "Nothing matches.")
@@ -50,7 +57,12 @@ def table(store: Store, wanted: ActionFilter, known: Collection[str]) -> None:
     pages = -(-count // PAGE_ROWS)
     page = st.pagination(pages, key="action_page") if pages > 1 else 1
     st.caption(f"{count:,} action{'' if count == 1 else 's'}, newest first")
-    _table(store.actions.listed(wanted, PAGE_ROWS, (page - 1) * PAGE_ROWS), known)
+    actions = store.actions.listed(wanted, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    if not with_addresses:
+        for one in actions:
+            one.target = _ADDRESS.sub("…", one.target)
+            one.outcome = _ADDRESS.sub("…", one.outcome or "")
+    _table(actions, known)
 
 
 def _table(actions: Sequence[Action], known: Collection[str]) -> None:

@@ -34,6 +34,7 @@ class Board {
     this.sections = new Map();
     this.chips = new Map();
     this.totals = new Map();
+    this.saying = [];
     this.outbox = [];
     this.session = null; // the viewer's session at the server, to which clicks are sent
     this.sequence = 0;
@@ -244,8 +245,11 @@ class Board {
     if (this.outbox.length && now - this.sentAt > RESEND_MS) this.post();
   }
 
+  // What comes in one moment is one announcement: the next would take its place unheard.
   say(words) {
-    setText(this.spoken, words);
+    this.saying.push(words);
+    if (this.saying.length > 1) return;
+    queueMicrotask(() => setText(this.spoken, this.saying.splice(0).join(". ")));
   }
 
   clicked(event) {
@@ -377,6 +381,7 @@ function newCard(id) {
   card.copied = inside(card.errorBox, "textarea", "copied");
   card.copied.readOnly = true;
   card.copied.hidden = true;
+  card.copied.addEventListener("blur", () => (card.copied.hidden = true));
   card.buttons = new Map();
   card.link = inside(card.actions, "a", "link");
   card.link.textContent = "📄 View Logs";

@@ -133,6 +133,7 @@ class Control {
 }
 
 function setButtons(card, kinds, name) {
+  const focused = card.actions.querySelector("button:focus")?.dataset.action;
   for (const [kind, button] of card.buttons) {
     if (!kinds.includes(kind)) {
       button.remove();
@@ -150,6 +151,8 @@ function setButtons(card, kinds, name) {
     });
     place(card.actions, button, index);
   });
+  // Where Pause was pressed, Resume is what the keyboard is at.
+  if (focused && !kinds.includes(focused)) card.buttons.get(kinds[0])?.focus();
 }
 
 function wordsOf(kind) {

@@ -1,7 +1,5 @@
 """The LeanSpec servers on the Settings page."""
 
-import dataclasses
-
 import streamlit as st
 
 from lib import servers
@@ -94,7 +92,7 @@ def _actions(setting: ServerSetting) -> None:
 
 def _turn(setting: ServerSetting) -> None:
     try:
-        servers.save(settings(), dataclasses.replace(setting, on=not setting.on))
+        servers.turn(settings(), setting.url, on=not setting.on)
     except (ValueError, OSError) as error:
         st.session_state[_FAILED] = str(error)
 

@@ -31,7 +31,7 @@ class View {
     const turned = data.view !== this.view;
     this.view = data.view;
     this.isNewest = data.newest;
-    const known = new Set(data.rows.map((row) => row.id));
+    const known = new Set(turned ? [] : data.rows.map((row) => row.id));
     for (const [id, entry] of this.entries) {
       if (!known.has(id)) {
         entry.element.remove();

@@ -12,10 +12,10 @@ from lib import filters, spec_places
 from lib.cards import Card, View, card
 from lib.markdown import plain, to_html
 from lib.sections import ordered, top_level
+from lib.spec_places import Place
 from lib.spec_reader import SpecError
 from lib.spec_text import Spec
 from lib.specs import README, page_link, resolved
-from lib.store import Store
 from lib.ui import sidebar
 from lib.ui.state import Shared, is_settled, now, viewer_zone
 
@@ -54,7 +54,7 @@ def asked(frame: pd.DataFrame, chosen: tuple[str, ...]) -> tuple[str | None, str
 def show(shared: Shared, frame: pd.DataFrame, project: str, name: str) -> None:
     """The spec `name` of a project with its sessions, or why there is none to show."""
     try:
-        spec = _read(shared.store, frame, project, name)
+        spec = _spec_at(_places(shared, frame, project), name)
     except SpecError as error:
         st.title("Spec")
         if is_settled(shared.store):
@@ -78,7 +78,7 @@ def choose(shared: Shared, frame: pd.DataFrame, project: str | None) -> None:
     names: list[str] = []
     if project is not None:
         try:
-            names = _names(shared.store, frame, project)
+            names = _names_at(_places(shared, frame, project))
         except SpecError as error:
             st.info(f"The specs of {plain(project)} can't be listed.")
             st.text(str(error))
@@ -119,12 +119,10 @@ def _take_file(key: str) -> None:
     st.query_params["file"] = st.session_state[key]
 
 
-def _read(store: Store, frame: pd.DataFrame, project: str, name: str) -> Spec:
-    return _spec_at(spec_places.places(frame, store.servers(), project), name)
-
-
-def _names(store: Store, frame: pd.DataFrame, project: str) -> list[str]:
-    return _names_at(spec_places.places(frame, store.servers(), project))
+def _places(shared: Shared, frame: pd.DataFrame, project: str) -> list[Place]:
+    # Servers know their owner by a token; they tell nothing to whoever looks at a public board.
+    known = shared.store.servers() if shared.access.level == "act" else []
+    return spec_places.places(frame, known, project)
 
 
 @st.cache_data(ttl=5, max_entries=100, show_spinner=False)

@@ -46,6 +46,15 @@ FAILED = Card(
 )
 
 
+def failed(name: str) -> Card:
+    return {**FAILED, "id": f"claude-code:{name}", "short": name}
+
+
+def running(name: str, status: str = "running", actions: Sequence[str] = ("pause", "stop")) -> Card:
+    alive = {"status": status, "words": status, "errorClass": None, "error": None}
+    return {**failed(name), **alive, "actions": [*actions]}  # pyright: ignore[reportReturnType]
+
+
 def start(page: Page) -> None:
     script = "".join((FOLDER / name).read_text() for name in ("board.js", "board_actions.js"))
     page.set_content("<body></body>")
@@ -144,3 +153,19 @@ def test_in_a_new_place_an_error_stays_open_the_focus_stays_and_clicks_count(
     expect(less).to_have_attribute("aria-expanded", "true")
     page.wait_for_function("window.sent.length >= 2")
     assert page.evaluate("window.sent") == [[1], [1]]
+
+
+def test_news_of_one_moment_are_one_announcement(page: Page) -> None:
+    start(page)
+    mount(page, cards=[running("s1"), running("s2")])
+    mount(page, cards=[FAILED, failed("s2")])
+    expect(page.locator(".spoken")).to_contain_text("Session s1")
+    expect(page.locator(".spoken")).to_contain_text("Session s2")
+
+
+def test_the_keyboard_stays_on_the_card_whose_button_became_another(page: Page) -> None:
+    start(page)
+    mount(page, cards=[running("s1")])
+    page.get_by_role("button", name="Pause, session s1").focus()
+    mount(page, cards=[running("s1", status="paused", actions=["resume", "stop"])])
+    expect(page.get_by_role("button", name="Resume, session s1")).to_be_focused()

@@ -6,6 +6,7 @@ import pytest
 
 from lib.model import Action, Session
 from lib.store import Batch, Store
+from lib.ui import access
 from tests.ui.test_app import now_ms, run, said, store
 
 __all__ = ["store"]
@@ -60,3 +61,14 @@ def test_whoever_may_look_sees_the_log(
     monkeypatch.setenv("QUARTERDECK_PUBLIC_READONLY", "1" if public else "0")
     store.actions.request(an_action(1))
     assert len(run("pages/actions.py").dataframe[0].value) == 1
+
+
+def test_a_public_board_tells_no_addresses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://10.0.0.7:3000"
+    store.actions.request(
+        an_action(1, target=f"harbour, {url}", outcome=f"{url} can't be reached.")
+    )
+    assert url in run("pages/actions.py").dataframe[0].value.to_csv()
+    monkeypatch.setenv(access.PUBLIC_VARIABLE, "1")
+    shown = run("pages/actions.py").dataframe[0].value
+    assert (shown["Target"][0], shown["Outcome"][0]) == ("harbour, …", "… can't be reached.")
