@@ -14,6 +14,8 @@ import msgspec
 
 from lib.leanspec import Client, LeanSpecError
 from lib.leanspec_answers import first_line
+from lib.leanspec_facts import ENDED, status_of
+from lib.leanspec_log import SessionLog
 from lib.model import Action, ActionKind, ActionState, Session
 
 EFFECT_SECONDS = 8.0
@@ -73,9 +75,7 @@ _EFFECTS: dict[ActionKind, _Effect] = {
         lambda status: status not in _ALIVE,
     ),
     "resume": _Effect(Client.resume, "Resumed", lambda status: status != "paused"),
-    "stop": _Effect(
-        Client.stop, "Stopped", lambda status: status not in _ALIVE and status != "pending"
-    ),
+    "stop": _Effect(Client.stop, "Stopped", lambda status: status in ENDED),
 }
 
 
@@ -112,7 +112,7 @@ def _changed(client: Client, kind: ActionKind, session_id: str, wait: Wait) -> O
     deadline = monotonic() + EFFECT_SECONDS
     while True:
         try:
-            status = first_line(client.session(session_id).status or "unknown", 40)
+            status = _status(client, session_id, kind)
         except LeanSpecError as error:
             return Outcome("unverified", f"How it is now can't be seen: {error}")
         if effect.reached(status):
@@ -123,6 +123,16 @@ def _changed(client: Client, kind: ActionKind, session_id: str, wait: Wait) -> O
             return Outcome("unverified", f"Still {status} after {EFFECT_SECONDS:g} s.")
         if wait(LOOK_SECONDS):
             return Outcome("unverified", "The daemon was stopped before the effect could show.")
+
+
+def _status(client: Client, session_id: str, kind: ActionKind) -> str:
+    """The server's word for how a session is, where its log does not know better."""
+    told, log = client.session(session_id), None
+    if kind == "start" and told.status == "pending":
+        log = SessionLog()
+        for line in client.logs(session_id):
+            log.add(line.level, line.message, line.timestamp)
+    return first_line(status_of(told, log) or "unknown", 40)
 
 
 def _delete(client: Client, session_id: str) -> Outcome:

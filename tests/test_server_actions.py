@@ -56,6 +56,27 @@ def test_a_pending_session_is_started(desk: Desk, leanspec_server: LeanSpecServe
     assert leanspec_server.process_of(session_id).is_running()
 
 
+def test_a_session_that_the_server_leaves_pending_is_started_where_its_log_says_so(
+    desk: Desk, leanspec_server: LeanSpecServer
+) -> None:
+    with leanspec_server.client() as client:
+        made = client.create(str(leanspec_server.project), [], "ask Sail?", "scripted-acp").id
+    started = desk.do("start", desk.know(made, leanspec_server.url))
+    assert started.state == "done"
+
+
+def test_a_word_that_is_no_end_is_not_taken_for_one(
+    file_store: Store, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_actions, "EFFECT_SECONDS", 0.5)
+    hostile.answer("/api/sessions/a", json_of({"id": "a", "status": "stopping"}))
+    hostile.answer("/api/sessions/a/stop", json_of({"id": "a", "status": "stopping"}))
+    desk = Desk(file_store, [a_setting(hostile.url)])
+    with desk.at_work():
+        stopped = desk.do("stop", desk.know("a", hostile.url))
+    assert (stopped.state, stopped.outcome) == ("unverified", "Still stopping after 0.5 s.")
+
+
 def test_a_retry_is_a_new_session_with_the_same_task(
     desk: Desk, leanspec_server: LeanSpecServer
 ) -> None:
