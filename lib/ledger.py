@@ -204,7 +204,9 @@ def ledger(usage: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     found["top_key"] = _words(above, NONE).take(places)
     for name in ("agent", "model"):
         found[name] = _words(found[name], NONE)
-    is_below = (above.index != above.to_numpy())[places]
+    # The agent's own session of one that a server runs is no subagent of it.
+    by_agent = known["parent_key"].map(known["server"].isna()).eq(True)
+    is_below = by_agent.to_numpy()[places]
     _attribute(found, is_below)
     found["total_tokens"] = found[list(TOKEN_KINDS)].sum(axis=1)
     return found

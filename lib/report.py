@@ -9,9 +9,10 @@ store up to date. Sample sessions are left out.
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -101,7 +102,7 @@ def sessions_report(store: Store, scope: Scope, now: int) -> list[dict[str, Any]
         {
             **{name: _plain(row[name]) for name in SESSION_TEXTS},
             **{name: _iso(row[name]) for name in SESSION_TIMES},
-            **_of_session(_figures(own := by_session.get(row["key"], nothing)), row["flags"]),
+            **_of_session(_figures(own := by_session.get(row["key"], nothing)), row),
             "models": _by(own, ["model"]),
             "flags": list(row["flags"]),
         }
@@ -208,9 +209,12 @@ def _figures(usage: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _of_session(figures: dict[str, Any], flags: list[str]) -> dict[str, Any]:
+def _of_session(figures: dict[str, Any], row: Mapping[Hashable, Any]) -> dict[str, Any]:
     told = {name: value for name, value in figures.items() if name != "unpriced_requests"}
-    return told | {"cost_usd": None} if is_unknown(figures["requests"], flags) else told
+    # What a server's session costs is in no file, or in that of the agent's own session.
+    is_served = isinstance(row["server"], str) and not figures["requests"]
+    hidden = is_served or is_unknown(figures["requests"], row["flags"])
+    return told | {"cost_usd": None} if hidden else told
 
 
 def _plain(value: Any) -> Any:
@@ -284,11 +288,12 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyError as error:
         print(f"There is no session {error}.", file=sys.stderr)
         return 1
-    if options.json:
-        json.dump(report, sys.stdout, indent=1)
-        print()
-    else:
-        print(table(report))
+    text = json.dumps(report, indent=1) if options.json else table(report)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Whoever reads has seen enough; Python would complain at its end, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -237,3 +237,17 @@ def test_sessions_of_one_title_are_told_apart_and_others_go_by_their_title() -> 
     about = ({"key": key, "title": title} for key, title in names.items())
     rows = ledger(usage, sessions_frame(*about))
     assert list(rows["session"]) == ["Fix it · #a", "Fix it · #b", UNTITLED, "Build it"]
+
+
+def test_the_agents_own_session_of_one_that_a_server_runs_is_no_subagent() -> None:
+    usage = usage_frame(*({"session_key": key, "at": "2026-03-01"} for key in ("own", "below")))
+    rows = ledger(
+        usage,
+        sessions_frame(
+            {"key": "served", "server": "http://s"},
+            {"key": "own", "parent_key": "served"},
+            {"key": "below", "parent_key": "own"},
+        ),
+    )
+    assert list(rows["subagent"]) == [NONE, "Claude Code subagent"]
+    assert set(rows["top_key"]) == {"served"}

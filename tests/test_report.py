@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lib.model import NO_LOCAL_TOKENS
+from lib.model import NO_LOCAL_TOKENS, Session
 from lib.report import Scope, grouped_report, sessions_report, totals_report
-from lib.store import Store
+from lib.store import Batch, Store
 from tests.collecting import NOW, collect
 from tests.readers import cursor_records
 from tests.trees import Claude
@@ -230,3 +230,30 @@ def test_a_session_that_is_not_there_is_said_and_exits_with_one(environ: dict[st
     result = run(environ, "lib.report", "why", "--session", "claude-code:nobody")
     assert (result.returncode, result.stdout) == (1, "")
     assert "claude-code:nobody" in result.stderr
+
+
+def test_what_a_servers_session_costs_is_not_known_and_not_nothing(file_store: Store) -> None:
+    server = Session(
+        key="leanspec:a", agent="leanspec", session_id="a", server="http://s", reported_tokens=9
+    )
+    file_store.write(Batch(sessions=[server]))
+    (told,) = sessions_report(file_store, Scope(ZoneInfo("UTC")), NOW)
+    assert (told["requests"], told["cost_usd"]) == (0, None)
+
+
+def test_a_reader_that_has_seen_enough_ends_it_without_a_complaint(
+    environ: dict[str, str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as output:
+        ended = subprocess.run(
+            [sys.executable, "-m", "lib.report", "totals"],
+            cwd=Path(__file__).parent.parent,
+            env=environ,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
