@@ -15,7 +15,20 @@ import streamlit as st
 
 PUBLIC_VARIABLE = "QUARTERDECK_PUBLIC_READONLY"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
-_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host")
+_PROXY_HEADERS = frozenset(
+    {
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-host",
+        "cf-connecting-ip",
+        "fly-client-ip",
+        "true-client-ip",
+    }
+)
+_PROXY_PREFIX = "x-forwarded-"
 
 
 class Access(NamedTuple):
@@ -31,9 +44,8 @@ def decide(address: str | None, headers: Mapping[str, str], environ: Mapping[str
         return Access("look", "This is a public, read-only board.")
     if address is not None and not _is_loopback(address):
         return Access("refused", f"The connection comes from {address}, not from this machine.")
-    given = {name.lower() for name in headers}
-    for name in _PROXY_HEADERS:
-        if name.lower() in given:
+    for name in headers:
+        if name.lower() in _PROXY_HEADERS or name.lower().startswith(_PROXY_PREFIX):
             return Access("refused", f"The connection came through a proxy (header {name}).")
     host = next((value for name, value in headers.items() if name.lower() == "host"), None)
     if host is not None and _host_name(host) not in _LOCAL_NAMES:

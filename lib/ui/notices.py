@@ -12,6 +12,7 @@ from lib.readers import LABELS
 from lib.settings import settings
 from lib.store import Store
 from lib.ui import board, sidebar, state
+from lib.ui.servers import counted
 from lib.ui.state import Scan, Shared
 
 _TOLD = "told_of_daemon"
@@ -52,7 +53,7 @@ def show(shared: Shared, frame: pd.DataFrame, shown: int) -> None:
     if top.empty and not scan.under_way:
         _nothing_found(store, sources, looked=bool(daemons), may_act=may_act)
     elif not shown and not top.empty:
-        _nothing_left(len(top), shared.filters)
+        _nothing_left(len(top), int(top["dismissed_at"].notna().sum()), shared.filters)
 
 
 def wrong_link() -> None:
@@ -134,13 +135,17 @@ def _write_samples(store: Store) -> None:
     samples.write(store, state.now_ms())
 
 
-def _nothing_left(total: int, chosen: Filters) -> None:
+def _nothing_left(total: int, dismissed: int, chosen: Filters) -> None:
     words, action = st.columns([4, 1], vertical_alignment="center")
     if chosen.narrows():
         words.info(f"No session matches the filters. There are {total:,} in all.")
         action.button("Clear filters", key="clear_here", on_click=sidebar.clear, width="stretch")
+    elif dismissed == total:
+        words.info(f"Nothing is left to show: {counted(total, 'session')}, all dismissed.")
+        action.button("Show them", on_click=sidebar.show_dismissed, width="stretch")
     else:
-        words.info(f"No session runs or ended in the last 24 hours. There are {total:,} older.")
+        older = total - dismissed
+        words.info(f"No session runs or ended in the last 24 hours. There are {older:,} older.")
         action.button("Show all", on_click=sidebar.show_all, width="stretch")
 
 

@@ -115,6 +115,11 @@ def clear() -> None:
     st.session_state[_NOTES] = []
 
 
+def show_dismissed() -> None:
+    """Whatever ended whenever, dismissed or not."""
+    _set_widgets(Filters(range="all", dismissed=True))
+
+
 def show_all() -> None:
     """However long ago a session ended."""
     _set_widgets(Filters(range="all"))

@@ -23,7 +23,9 @@ def test_a_foreign_name_for_this_machine_is_refused(host: str) -> None:
     assert decide(None, {"host": host}, {}).level == "refused"
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "x-real-ip", "FORWARDED"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "x-real-ip", "FORWARDED", "Via", "X-Forwarded-Proto"]
+)
 def test_a_proxy_may_stand_for_anyone_and_is_refused(header: str) -> None:
     assert decide(None, {**LOCAL, header: "127.0.0.1"}, {}).level == "refused"
 

@@ -222,6 +222,17 @@ def test_nobody_may_act_on_a_public_board(store: Store, monkeypatch: pytest.Monk
     assert {one.label for one in run().button} == {"Clear filters", "Refresh now"}
 
 
+def test_where_all_are_dismissed_they_can_be_shown_again(store: Store) -> None:
+    session = Session(key="claude-code:s1", agent="claude-code", session_id="s1", machine="here")
+    session.turn, session.last_activity_at = "idle", now_ms() - 60_000
+    store.write(Batch(sessions=[session]))
+    store.dismiss("claude-code:s1", now_ms())
+    app = run()
+    assert "Nothing is left to show: 1 session, all dismissed." in said(app)
+    next(one for one in app.button if one.label == "Show them").click().run()
+    assert "Nothing is left" not in said(app)
+
+
 def test_machines_shows_daemons_sources_and_skipped_records(store: Store) -> None:
     store.save_daemon(a_daemon(last_error="disk full"))
     app = run("pages/machines.py")
