@@ -214,8 +214,17 @@ def lines(table: pd.DataFrame, axis: dict[str, Any], hover: str, title: str = ""
     return _plain(figure, {**axis, "rangemode": "tozero"}, title)
 
 
-def bars(values: "pd.Series[float]", unit: str, *, marked: int | None = None) -> go.Figure:
-    """One bar a time of the index; the one numbered `marked` in another colour."""
+def bars(
+    values: "pd.Series[float]",
+    unit: str,
+    *,
+    marked: int | None = None,
+    length: pd.Timedelta | None = None,
+) -> go.Figure:
+    """One bar a time of the index; the one numbered `marked` in another colour.
+
+    `length`: how long what begins at such a time lasts, where its bar is to cover that.
+    """
     colour = [PALETTE[1 if number == marked else 0] for number in range(len(values))]
     figure = go.Figure()
     figure.add_bar(
@@ -224,6 +233,8 @@ def bars(values: "pd.Series[float]", unit: str, *, marked: int | None = None) ->
         marker_color=colour,
         hovertemplate="%{x|%a %d %b %Y %H:%M}<br>" + _value("y", unit) + "<extra></extra>",
     )
+    if length is not None:
+        figure.update_traces(offset=0, width=0.97 * length.total_seconds() * 1000)
     return _plain(figure.update_layout(bargap=0.15), _axis(unit))
 
 

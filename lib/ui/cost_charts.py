@@ -215,7 +215,9 @@ def five_hours(
     values = pd.Series(shown[choice.measure].to_numpy(), index=starts)
     last = len(values) - 1
     is_active = window is not None and shown["start"].iloc[last] == window.start
-    figure = charts.bars(values, choice.unit, marked=last if is_active else None)
+    figure = charts.bars(
+        values, choice.unit, marked=last if is_active else None, length=windows.LENGTH
+    )
     st.plotly_chart(figure, key="five_hours", alt="Five-hour windows", width="stretch")
     st.caption(
         "Five hours from the hour of a first call on, all machines of this store together. What "
