@@ -6,9 +6,9 @@ BIN := .venv/bin
 .DEFAULT_GOAL := run
 .PHONY: run test check benchmark
 
-# Start the daemon and the board, for this machine only (PORT=8501)
+# Start the daemon and, beside it, the board, for this machine only (PORT=8501)
 run: .venv/runtime
-	@$(BIN)/python -m lib.daemon --detach
+	@$(BIN)/python -m lib.daemon --detach &
 	@echo "Quarterdeck: http://localhost:$(PORT)"
 	@$(BIN)/streamlit run dashboard.py --server.address=127.0.0.1 --server.port=$(PORT) \
 		--server.allowedHosts=localhost --server.allowedHosts=127.0.0.1
